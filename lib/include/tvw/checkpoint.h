@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <tvw/export.h>
+#include <tvw/tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace tvw {
+
+/// What a state dict may hold under one key: a tensor; the (weight, bias) pair of a packed
+/// quantized layer; or the dtype that such a layer was packed for.
+using StateValue = std::variant<HostTensor, std::vector<HostTensor>, DType>;
+
+/// A checkpoint's entries in file order. Keys are unique UTF-8.
+class TVW_API StateDict {
+public:
+    using Entry = std::pair<std::string, StateValue>;
+
+    /// Error(kInvalidArgument) if the key is there already.
+    void add(std::string key, StateValue value);
+    /// nullptr where there is none.
+    const StateValue *find(std::string_view key) const;
+
+    const std::vector<Entry> &entries() const { return entries_; }
+    size_t size() const { return entries_.size(); }
+
+    /// The same entries without `prefix`; keys that do not start with it are an
+    /// Error(kMismatch) that names the first of them.
+    StateDict without_prefix(std::string_view prefix) const;
+
+private:
+    std::vector<Entry> entries_;
+    std::map<std::string, size_t, std::less<>> index_;
+};
+
+enum class Container { kZip, kLegacy, kSafetensors };
+/// "zip", "legacy", "safetensors".
+TVW_API std::string_view container_name(Container container);
+
+/// Upper bounds that a file must keep; each default is far above every published checkpoint.
+struct CheckpointLimits {
+    uint64_t file_bytes = uint64_t{16} << 30;   ///< largest file read
+    uint64_t tensor_bytes = uint64_t{16} << 30; ///< sum over all storages
+    uint64_t pickle_bytes = uint64_t{64} << 20; ///< one pickle stream
+    uint64_t zip_entries = 100'000;             ///< entries in the archive
+    uint64_t items = 1'000'000;                 ///< pickle objects, and as many memo slots
+    uint64_t stack = 100'000;                   ///< pickle stack and marks
+    uint64_t depth = 64;                        ///< nesting of containers in the pickle
+    uint64_t string_bytes = 4096;               ///< one key or name
+    uint64_t tensors = 100'000;                 ///< tensors in the state dict
+};
+
+struct CheckpointOptions {
+    CheckpointLimits limits;
+    bool digest = true; ///< take the SHA-256 of the open file
+};
+
+struct Checkpoint {
+    std::filesystem::path path;
+    Container container = Container::kZip;
+    std::string digest; ///< SHA-256 of the file, 64 lower-case hex digits; empty if not asked for
+    StateDict state_dict;
+};
+
+/// Reads a checkpoint written by `torch.save` (zip or legacy container) or a safetensors file.
+/// Executes nothing and trusts nothing: see docs/checkpoints.md for the guarantees.
+/// Errors: kNotFound, kIo, kCorruptFile (with the byte offset), kNotSupported.
+TVW_API Checkpoint load_checkpoint(const std::filesystem::path &path,
+                                   const CheckpointOptions &options = {});
+
+/// Writes contiguous copies of the tensors; replaces `path` atomically.
+/// Errors: kIo, kNotSupported for dtypes the format does not know (quantized).
+TVW_API void save_safetensors(const std::filesystem::path &path,
+                              const std::vector<NamedTensor> &tensors);
+
+} // namespace tvw

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <tvw/checkpoint.h>
+#include <tvw/export.h>
+#include <tvw/tensor.h>
+#include <tvw/weights.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The seam between the small core and LibTorch: libtvw implements these classes and is opened on
+/// first use, so that programs which only look things up never pay for it.
+namespace tvw {
+
+struct Device {
+    enum class Type { kAuto, kCpu, kCuda } type = Type::kAuto;
+    int index = 0;
+    bool operator==(const Device &) const = default;
+};
+
+/// "auto", "cpu", "cuda", "cuda:1"; Error(kInvalidArgument) otherwise.
+TVW_API Device parse_device(std::string_view text);
+
+enum class Backend {
+    kAuto,      ///< the graph after the passes, on the fastest kernels that take it
+    kReference, ///< the graph as built, on LibTorch's operators: the oracle
+};
+/// "auto" or "reference"; Error(kInvalidArgument) otherwise.
+TVW_API Backend parse_backend(std::string_view text);
+
+struct EngineConfig {
+    std::string builder;                          ///< "resnet50"
+    Arguments arguments;                          ///< of the builder
+    std::shared_ptr<const Checkpoint> checkpoint; ///< null: random initialisation
+    std::string strip_prefix;                     ///< taken off the checkpoint's keys
+    uint64_t seed = 0;                            ///< of the random initialisation
+    Backend backend = Backend::kAuto;
+    Device device;
+    int threads = 0; ///< 0: one per CPU this process may use
+};
+
+/// One model ready to run. Any thread may call; calls are taken in order.
+class TVW_API Engine {
+public:
+    virtual ~Engine();
+
+    /// Inputs by name ("input", float32 [N, 3, H, W]); "output" first, then auxiliary outputs.
+    /// The graph is built and planned once per input shape.
+    virtual std::vector<NamedTensor> run(const std::vector<NamedTensor> &inputs) = 0;
+    /// Elements of all parameters (num_params in meta).
+    virtual int64_t num_params() const = 0;
+};
+
+struct GraphRequest {
+    std::string builder;
+    Arguments arguments;
+    std::optional<Shape> input_shape; ///< none: [1, 3, 224, 224]
+    bool passes = false;              ///< after the passes rather than as built
+    bool dot = false;                 ///< Graphviz instead of text
+};
+
+/// A parameter or buffer that a builder expects from a checkpoint.
+struct ParameterSpec {
+    std::string key;
+    DType dtype = DType::kFloat32;
+    Shape shape;
+    bool trainable = true; ///< counts into num_params; false for buffers
+};
+
+/// What libtvw offers through `tvw_engine_v1`.
+class TVW_API EngineLibrary {
+public:
+    virtual ~EngineLibrary();
+
+    /// Errors: kNotFound "Unknown model …", kNotSupported for a builder whose family or device is
+    /// not there, kInvalidArgument for arguments, kMismatch for a checkpoint that does not fit.
+    virtual std::unique_ptr<Engine> create(const EngineConfig &config) = 0;
+    virtual std::string graph_text(const GraphRequest &request) = 0;
+    /// Every key a checkpoint of this builder must hold, from shapes alone.
+    virtual std::vector<ParameterSpec> parameters(std::string_view builder,
+                                                  const Arguments &arguments) = 0;
+};
+
+/// Opens libtvw once per process. Error(kNotSupported) names the library and the loader's reason.
+TVW_API EngineLibrary &engine_library();
+
+} // namespace tvw

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <tvw/export.h>
+#include <tvw/transforms.h>
+
+#include <filesystem>
+#include <iosfwd>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// The registry: torchvision's Multi-Weight API as data, and users' own descriptors beside it.
+/// Reads no checkpoint and touches no network.
+namespace tvw {
+
+/// A keyword argument of a builder.
+using ArgumentValue = std::variant<std::monostate, bool, int64_t, double, std::string,
+                                   std::vector<int64_t>, std::vector<double>>;
+using Arguments = std::map<std::string, ArgumentValue, std::less<>>;
+
+/// Reads "name=value", the value written as JSON or, failing that, taken as a string.
+TVW_API std::pair<std::string, ArgumentValue> parse_argument(std::string_view text);
+
+/// A checkpoint's metadata; keys and meaning are torchvision's.
+struct Meta {
+    std::optional<std::vector<std::string>>
+        categories; ///< in label order; none where Python has None
+    std::optional<int64_t> num_params;
+    std::optional<std::pair<int64_t, int64_t>> min_size; ///< height, width
+    std::optional<std::string> recipe;
+    std::optional<std::string> docs;                              ///< "_docs"
+    std::map<std::string, std::map<std::string, double>> metrics; ///< "_metrics"
+    std::optional<double> ops;                                    ///< "_ops", GFLOP
+    std::optional<double> file_size;                              ///< "_file_size", MiB
+    std::optional<std::string> backend;                           ///< quantized only
+    std::optional<std::string> unquantized;                       ///< quantized only
+    std::optional<std::string> license;
+    std::optional<int64_t> min_temporal_size; ///< video only
+    std::vector<std::string> keypoint_names;  ///< keypoint detection only
+    std::string json;                         ///< all of it, in Python's key order
+};
+
+/// One checkpoint: where it is, how its input is made, what it knows. A cheap handle to an entry
+/// that lives as long as the process (registry) or the last handle (descriptor).
+class TVW_API Weights {
+public:
+    struct Entry;
+    explicit Weights(std::shared_ptr<const Entry> entry);
+
+    /// "ResNet50_Weights.IMAGENET1K_V2", or a descriptor's file name without ".json".
+    const std::string &name() const;
+    const std::string &builder() const;
+    /// Arguments the builder needs for this checkpoint (num_classes …); a descriptor's.
+    const Arguments &arguments() const;
+    /// Names of the same enum that mean this member ("DEFAULT").
+    const std::vector<std::string> &aliases() const;
+    /// Empty for a descriptor with a local checkpoint.
+    const std::string &url() const;
+    /// The local checkpoint of a descriptor, absolute.
+    const std::optional<std::filesystem::path> &checkpoint() const;
+    /// SHA-256 or the leading part that is known, lower-case hex; may be empty.
+    const std::string &sha256() const;
+    /// What to take off the front of every key ("module."); may be empty.
+    const std::string &strip_prefix() const;
+    const Transforms &transforms() const;
+    const Meta &meta() const;
+
+    bool operator==(const Weights &other) const { return entry_ == other.entry_; }
+
+private:
+    std::shared_ptr<const Entry> entry_;
+};
+
+/// Prints the name, as Python does.
+TVW_API std::ostream &operator<<(std::ostream &out, const Weights &weights);
+
+/// The members that one builder can be given.
+class TVW_API WeightsEnum {
+public:
+    WeightsEnum(std::string name, std::string builder, std::vector<Weights> members,
+                Weights default_member);
+
+    const std::string &name() const { return name_; }       ///< "ResNet50_Weights"
+    const std::string &builder() const { return builder_; } ///< "resnet50"
+    /// In order of definition, without aliases.
+    const std::vector<Weights> &members() const { return members_; }
+    const Weights &default_member() const { return default_; }
+
+private:
+    std::string name_;
+    std::string builder_;
+    std::vector<Weights> members_;
+    Weights default_;
+};
+
+/// "ResNet50_Weights.IMAGENET1K_V2" or "….DEFAULT"; messages are torchvision's.
+TVW_API Weights get_weight(std::string_view name);
+/// By builder name, in any case of letters. Error(kNotFound) "Unknown model nope".
+TVW_API const WeightsEnum &get_model_weights(std::string_view builder);
+/// Sorted names of builders. `module` is "classification", "quantization", "detection", …, or
+/// "extra" (additions of this project, listed only when asked for). Patterns are fnmatch globs:
+/// `include` is a union (empty means all), `exclude` subtracts.
+TVW_API std::vector<std::string> list_models(std::optional<std::string_view> module = {},
+                                             std::span<const std::string> include = {},
+                                             std::span<const std::string> exclude = {});
+
+/// Reads a user's descriptor (schema: data/schema/descriptor.schema.json).
+/// Errors: kNotFound, kInvalidArgument naming the file and the key.
+TVW_API Weights load_descriptor(const std::filesystem::path &path);
+
+/// What a person writes where weights are wanted: "Enum.MEMBER", a builder's name (its DEFAULT), a
+/// path ending in ".json", or the name of a descriptor in a folder of TVW_WEIGHTS_PATH.
+TVW_API Weights find_weights(std::string_view text);
+
+} // namespace tvw

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "support/suite.h"
+
+#include "base/half.h"
+#include "base/nearest.h"
+#include "base/sha256.h"
+
+#include <tvw/tensor.h>
+
+#include <cmath>
+#include <vector>
+
+using tvw::DType;
+using tvw::HostTensor;
+using tvw::test::contains;
+using tvw::test::error_of;
+
+START_TEST(sha256_of_abc_is_the_published_one) {
+    tvw::Sha256 sha;
+    const char text[] = {'a', 'b', 'c'};
+    sha.update(std::as_bytes(std::span(text)));
+    ck_assert_str_eq(sha.finish().c_str(),
+                     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+END_TEST
+
+START_TEST(half_formats_cover_the_special_values) {
+    ck_assert_float_eq(tvw::half_to_float(0x3c00), 1.0F);
+    ck_assert_float_eq(tvw::half_to_float(0xc000), -2.0F);
+    ck_assert_float_eq(tvw::half_to_float(0x7bff), 65504.0F);
+    ck_assert_float_eq(tvw::half_to_float(0x0001), std::ldexp(1.0F, -24));
+    ck_assert(std::isinf(tvw::half_to_float(0x7c00)));
+    ck_assert(std::isnan(tvw::half_to_float(0x7e00)));
+    ck_assert_float_eq(tvw::bfloat16_to_float(0x3f80), 1.0F);
+}
+END_TEST
+
+START_TEST(a_strided_tensor_is_packed_in_c_order) {
+    HostTensor base = HostTensor::zeros(DType::kFloat32, {2, 3});
+    auto values = base.mutable_values<float>();
+    for (size_t i = 0; i < values.size(); ++i)
+        values[i] = float(i);
+    const HostTensor transposed(DType::kFloat32, {3, 2}, {1, 3}, 0, base.storage());
+    ck_assert(!transposed.is_contiguous());
+    const HostTensor packed = transposed.contiguous();
+    const float expected[] = {0, 3, 1, 4, 2, 5};
+    for (size_t i = 0; i < 6; ++i)
+        ck_assert_float_eq(packed.values<float>()[i], expected[i]);
+}
+END_TEST
+
+START_TEST(per_channel_values_are_dequantized_along_their_axis) {
+    HostTensor stored = HostTensor::zeros(DType::kUInt8, {2, 2});
+    auto bytes = stored.mutable_values<uint8_t>();
+    for (size_t i = 0; i < 4; ++i)
+        bytes[i] = uint8_t(10 + i);
+    auto quantization = std::make_shared<tvw::Quantization>();
+    quantization->per_channel = true;
+    quantization->axis = 0;
+    quantization->scales = {0.5, 2.0};
+    quantization->zero_points = {10, 11};
+    const HostTensor tensor(DType::kQUInt8, {2, 2}, {2, 1}, 0, stored.storage(), quantization);
+    const HostTensor real = tensor.to_float32();
+    const float expected[] = {0, 0.5F, 2, 4};
+    for (size_t i = 0; i < 4; ++i)
+        ck_assert_float_eq(real.values<float>()[i], expected[i]);
+}
+END_TEST
+
+START_TEST(a_shape_that_overflows_is_an_error) {
+    const auto error = error_of([] { tvw::numel({int64_t{1} << 40, int64_t{1} << 40}); });
+    ck_assert(error && contains(error->what(), "1099511627776×1099511627776"));
+}
+END_TEST
+
+START_TEST(a_near_name_is_suggested_and_a_far_one_is_not) {
+    const std::vector<std::string> names = {"resnet18", "resnet50", "vgg16"};
+    ck_assert_str_eq(tvw::did_you_mean("resnet5", names).c_str(), " (did you mean 'resnet50'?)");
+    ck_assert_str_eq(tvw::did_you_mean("unrelated_thing", names).c_str(), "");
+}
+END_TEST
+
+int main() {
+    return tvw::test::run_suite(
+        "base",
+        {sha256_of_abc_is_the_published_one, half_formats_cover_the_special_values,
+         a_strided_tensor_is_packed_in_c_order, per_channel_values_are_dequantized_along_their_axis,
+         a_shape_that_overflows_is_an_error, a_near_name_is_suggested_and_a_far_one_is_not});
+}
