@@ -41,6 +41,12 @@ std::optional<Error> error_of(Call call) {
     return std::nullopt;
 }
 
+/// Check's own string assertion keeps a pointer into temporaries that are gone by then.
+inline void assert_text(const std::string &actual, const std::string &expected) {
+    ck_assert_msg(actual == expected, "got \"%s\", expected \"%s\"", actual.c_str(),
+                  expected.c_str());
+}
+
 inline bool contains(const std::string &text, const std::string &part) {
     return text.find(part) != std::string::npos;
 }

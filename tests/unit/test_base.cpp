@@ -12,6 +12,7 @@
 
 using tvw::DType;
 using tvw::HostTensor;
+using tvw::test::assert_text;
 using tvw::test::contains;
 using tvw::test::error_of;
 
@@ -19,8 +20,7 @@ START_TEST(sha256_of_abc_is_the_published_one) {
     tvw::Sha256 sha;
     const char text[] = {'a', 'b', 'c'};
     sha.update(std::as_bytes(std::span(text)));
-    ck_assert_str_eq(sha.finish().c_str(),
-                     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_text(sha.finish(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 END_TEST
 
@@ -75,8 +75,8 @@ END_TEST
 
 START_TEST(a_near_name_is_suggested_and_a_far_one_is_not) {
     const std::vector<std::string> names = {"resnet18", "resnet50", "vgg16"};
-    ck_assert_str_eq(tvw::did_you_mean("resnet5", names).c_str(), " (did you mean 'resnet50'?)");
-    ck_assert_str_eq(tvw::did_you_mean("unrelated_thing", names).c_str(), "");
+    assert_text(tvw::did_you_mean("resnet5", names), " (did you mean 'resnet50'?)");
+    assert_text(tvw::did_you_mean("unrelated_thing", names), "");
 }
 END_TEST
 
