@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The program's commands: each adds itself to the command line and does its work in a callback.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace tvw::cli {
+
+/// What all commands share.
+struct Context {
+    bool json = false; ///< --json was given
+};
+
+/// A command that knows --json. Its callback may throw tvw::Error; main() prints it.
+CLI::App *add_command(CLI::App &app, Context &context, const char *name, const char *description);
+
+void add_list(CLI::App &app, Context &context);
+void add_weights(CLI::App &app, Context &context);
+void add_show(CLI::App &app, Context &context);
+void add_classify(CLI::App &app, Context &context);
+void add_preprocess(CLI::App &app, Context &context);
+void add_run(CLI::App &app, Context &context);
+void add_check(CLI::App &app, Context &context);
+void add_graph(CLI::App &app, Context &context);
+
+} // namespace tvw::cli

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The program tvw: reads the command line, runs one command, turns errors into text or JSON.
+#include "command.h"
+
+#include <tvw/error.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <exception>
+
+namespace tvw::cli {
+
+CLI::App *add_command(CLI::App &app, Context &context, const char *name, const char *description) {
+    CLI::App *command = app.add_subcommand(name, description);
+    command->add_flag("--json", context.json, "Write JSON instead of text");
+    return command;
+}
+
+namespace {
+
+void print_error(const Context &context, std::string_view kind, const std::exception &error,
+                 std::optional<uint64_t> offset) {
+    if (!context.json) {
+        std::fprintf(stderr, "tvw: %s\n", error.what());
+        return;
+    }
+    nlohmann::ordered_json body{{"kind", kind}, {"message", error.what()}, {"offset", nullptr}};
+    if (offset)
+        body["offset"] = *offset;
+    std::fprintf(stderr, "%s\n", nlohmann::ordered_json{{"error", body}}.dump().c_str());
+}
+
+int run(int argc, char **argv) {
+    constexpr int kFailure = 1;
+    constexpr int kUsage = 2;
+    CLI::App app("torchvision checkpoints without Python", "tvw");
+    app.require_subcommand(1);
+    Context context;
+    // Commands in the order in which --help shows them.
+    (void)context;
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError &error) {
+        return app.exit(error) == 0 ? 0 : kUsage;
+    } catch (const Error &error) {
+        print_error(context, error_kind_name(error.kind()), error, error.offset());
+        return kFailure;
+    } catch (const std::exception &error) {
+        print_error(context, error_kind_name(ErrorKind::kInternal), error, {});
+        return kFailure;
+    }
+    return 0;
+}
+
+} // namespace
+} // namespace tvw::cli
+
+int main(int argc, char **argv) {
+    return tvw::cli::run(argc, argv);
+}
