@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "graph/op.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace tvw {
+namespace {
+
+constexpr std::string_view kActivationNames[] = {"relu",    "relu6",     "silu",
+                                                 "sigmoid", "hardswish", "hardsigmoid"};
+
+/// "3" where all are equal, "(3, 2)" otherwise.
+template<size_t N>
+std::string sizes_text(const std::array<int64_t, N> &sizes) {
+    if (std::all_of(sizes.begin(), sizes.end(), [&](int64_t size) { return size == sizes[0]; }))
+        return std::to_string(sizes[0]);
+    return fmt::format("({})", fmt::join(sizes, ", "));
+}
+
+/// Collects "name=value" for values that are not the default.
+class Attributes {
+public:
+    template<size_t N>
+    Attributes &add(std::string_view name, const std::array<int64_t, N> &value,
+                    const std::array<int64_t, N> &usual) {
+        return value == usual ? *this : append(name, sizes_text(value));
+    }
+    Attributes &add(std::string_view name, int64_t value, int64_t usual) {
+        return value == usual ? *this : append(name, std::to_string(value));
+    }
+    Attributes &append(std::string_view name, std::string_view value) {
+        text_ += fmt::format("{}{}={}", text_.empty() ? "" : " ", name, value);
+        return *this;
+    }
+    const std::string &text() const { return text_; }
+
+private:
+    std::string text_;
+};
+
+struct AttributesOf {
+    std::string operator()(const op::Conv2d &conv) const {
+        const op::Conv2d usual;
+        return Attributes()
+            .add("stride", conv.stride, usual.stride)
+            .add("padding", conv.padding, usual.padding)
+            .add("dilation", conv.dilation, usual.dilation)
+            .add("groups", conv.groups, usual.groups)
+            .text();
+    }
+    std::string operator()(const op::BatchNorm &norm) const {
+        return Attributes().append("eps", fmt::format("{}", norm.eps)).text();
+    }
+    std::string operator()(const op::MaxPool2d &pool) const {
+        return Attributes()
+            .append("kernel", sizes_text(pool.kernel))
+            .add("stride", pool.stride, Size2{1, 1})
+            .add("padding", pool.padding, Size2{0, 0})
+            .text();
+    }
+    std::string operator()(const op::AdaptiveAvgPool2d &pool) const {
+        return Attributes().append("output", sizes_text(pool.output)).text();
+    }
+    std::string operator()(const op::Flatten &flatten) const {
+        return Attributes().append("start", std::to_string(flatten.start)).text();
+    }
+    std::string operator()(const op::Identity &identity) const {
+        return Attributes().append("of", identity.of).text();
+    }
+    template<typename Other>
+    std::string operator()(const Other & /*no attributes*/) const {
+        return {};
+    }
+};
+
+} // namespace
+
+std::string_view op_name(const Op &op) {
+    if (const auto *activation = std::get_if<op::Activation>(&op))
+        return kActivationNames[size_t(activation->kind)];
+    return std::visit([](const auto &any) { return any.kName; }, op);
+}
+
+std::string op_attributes(const Op &op) {
+    return std::visit(AttributesOf{}, op);
+}
+
+} // namespace tvw

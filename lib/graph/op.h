@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The operations a graph is made of: plain structs, one closed variant. Each states its inputs, in
+// order; shapes are [N, C, H, W] unless said otherwise, layouts C order.
+#pragma once
+
+#include <tvw/tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace tvw {
+
+/// Height, width.
+using Size2 = std::array<int64_t, 2>;
+/// Top, left, bottom, right.
+using Padding = std::array<int64_t, 4>;
+
+namespace op {
+
+/// A graph's input; no inputs of its own.
+struct Input {
+    static constexpr std::string_view kName = "input";
+};
+
+/// A parameter or buffer; no inputs.
+struct Constant {
+    static constexpr std::string_view kName = "constant";
+    HostTensor tensor; ///< without bytes where only shapes are wanted
+};
+
+/// x, weight [O, I/groups, kH, kW], bias [O] (optional). torch.nn.functional.conv2d, with the
+/// padding of every side given on its own.
+struct Conv2d {
+    static constexpr std::string_view kName = "conv2d";
+    Size2 stride{1, 1};
+    Padding padding{0, 0, 0, 0};
+    Size2 dilation{1, 1};
+    int64_t groups = 1;
+};
+
+/// x, weight, bias, running mean, running variance, all [C]. As in evaluation mode.
+struct BatchNorm {
+    static constexpr std::string_view kName = "batch_norm";
+    double eps = 1e-5;
+};
+
+/// x [..., I], weight [O, I], bias [O] (optional).
+struct Linear {
+    static constexpr std::string_view kName = "linear";
+};
+
+enum class ActivationKind { kRelu, kRelu6, kSilu, kSigmoid, kHardswish, kHardsigmoid };
+
+/// x; element by element.
+struct Activation {
+    static constexpr std::string_view kName = "activation";
+    ActivationKind kind = ActivationKind::kRelu;
+};
+
+/// a, b of shapes that broadcast as in PyTorch.
+struct Add {
+    static constexpr std::string_view kName = "add";
+};
+
+/// a, b of shapes that broadcast as in PyTorch.
+struct Mul {
+    static constexpr std::string_view kName = "mul";
+};
+
+/// x; padding counts as minus infinity.
+struct MaxPool2d {
+    static constexpr std::string_view kName = "max_pool2d";
+    Size2 kernel{1, 1};
+    Size2 stride{1, 1};
+    Size2 padding{0, 0}; ///< of both sides
+};
+
+/// x; the mean over equal parts of the image.
+struct AdaptiveAvgPool2d {
+    static constexpr std::string_view kName = "adaptive_avg_pool2d";
+    Size2 output{1, 1};
+};
+
+/// x; joins all dimensions from `start` on.
+struct Flatten {
+    static constexpr std::string_view kName = "flatten";
+    int64_t start = 1;
+};
+
+/// x; what training would change and inference passes on, by the name of its module.
+struct Identity {
+    static constexpr std::string_view kName = "identity";
+    std::string_view of; ///< "dropout", "stochastic_depth"
+};
+
+} // namespace op
+
+using Op =
+    std::variant<op::Input, op::Constant, op::Conv2d, op::BatchNorm, op::Linear, op::Activation,
+                 op::Add, op::Mul, op::MaxPool2d, op::AdaptiveAvgPool2d, op::Flatten, op::Identity>;
+
+/// "conv2d"; an activation goes by its own name ("relu").
+std::string_view op_name(const Op &op);
+/// "stride=2 padding=3": what differs from the defaults, or "".
+std::string op_attributes(const Op &op);
+
+} // namespace tvw

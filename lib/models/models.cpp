@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/models.h"
+
+#include <tvw/error.h>
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace tvw {
+
+// The families, each defined in the source of its name.
+nn::Family efficientnet();
+nn::Family mobilenetv3();
+nn::Family resnet();
+
+namespace {
+
+using Table = std::map<std::string, nn::Builder, std::less<>>;
+
+Table make_table() {
+    Table table;
+    for (const auto family : {efficientnet, mobilenetv3, resnet}) {
+        for (nn::Builder &builder : family()) {
+            std::string name = builder.name;
+            table.emplace(std::move(name), std::move(builder));
+        }
+    }
+    return table;
+}
+
+} // namespace
+
+const nn::Builder &find_builder(std::string_view name) {
+    static const Table table = make_table();
+    const auto found = table.find(name);
+    if (found != table.end())
+        return found->second;
+    const WeightsEnum &known = get_model_weights(name); // throws "Unknown model …"
+    if (known.builder() != name)
+        return find_builder(known.builder());
+    throw Error(ErrorKind::kNotSupported,
+                fmt::format("{} is known, not yet built: its weights and transforms can be looked "
+                            "up, its network cannot be run by this version",
+                            name));
+}
+
+Graph build_graph(const nn::Builder &builder, const Arguments &arguments, const Shape &input,
+                  nn::ParameterSource &parameters) {
+    if (input.size() != 4 || input[1] != 3 || numel(input) == 0)
+        throw Error(ErrorKind::kInvalidArgument,
+                    fmt::format("{} takes an input of [N, 3, H, W], got {}", builder.name,
+                                shape_text(input)));
+    Graph graph(builder.name);
+    const nn::Value x{&graph, graph.add_input("input", {DType::kFloat32, input})};
+    nn::ArgumentReader reader(builder.name, arguments);
+    const nn::Value output = builder.build(nn::Scope(graph, parameters), x, reader);
+    reader.finish();
+    graph.add_output("output", output.id);
+    verify(graph);
+    return graph;
+}
+
+} // namespace tvw
