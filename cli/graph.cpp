@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// tvw graph: the network of a builder as text or for Graphviz.
+#include "command.h"
+
+#include <tvw/engine.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace tvw::cli {
+namespace {
+
+void print(const std::string &text, const GraphRequest &request, const Context &context) {
+    if (context.json)
+        fmt::print("{}\n", nlohmann::ordered_json{{"model", request.builder},
+                                                  {"passes", request.passes},
+                                                  {"format", request.dot ? "dot" : "text"},
+                                                  {"graph", text}}
+                               .dump());
+    else
+        fmt::print("{}", text);
+}
+
+} // namespace
+
+void add_graph(CLI::App &app, Context &context) {
+    struct Options {
+        GraphRequest request;
+        std::vector<std::string> settings;
+        std::vector<int64_t> input_shape;
+    };
+    auto options = std::make_shared<Options>();
+    CLI::App *command = add_command(app, context, "graph", "Show the graph of a model");
+    command->add_option("model", options->request.builder, "A builder's name")->required();
+    command->add_option("--set", options->settings, "An argument of the builder, name=value")
+        ->expected(1)
+        ->take_all();
+    command->add_option("--input-shape", options->input_shape, "N,3,H,W")->delimiter(',');
+    command->add_flag("--passes", options->request.passes, "After the passes rather than as built");
+    command->add_flag("--dot", options->request.dot, "For Graphviz");
+    command->callback([options, &context] {
+        for (const std::string &setting : options->settings)
+            options->request.arguments.insert(parse_argument(setting));
+        if (!options->input_shape.empty())
+            options->request.input_shape = options->input_shape;
+        print(engine_library().graph_text(options->request), options->request, context);
+    });
+}
+
+} // namespace tvw::cli

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// tvw run: a network on a tensor from a file, its outputs into another.
+#include "command.h"
+
+#include <tvw/checkpoint.h>
+#include <tvw/engine.h>
+#include <tvw/error.h>
+#include <tvw/hub.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace tvw::cli {
+namespace {
+
+struct RunOptions {
+    std::string model;
+    std::string weights = "none";
+    std::string checkpoint;
+    uint64_t seed = 0;
+    std::vector<std::string> settings;
+    std::string backend = "auto";
+    std::string device = "auto";
+    int threads = 0;
+    std::string input;
+    std::string output;
+};
+
+/// Takes the parameters from --checkpoint, else from --weights, else from random numbers.
+void choose_parameters(const RunOptions &options, EngineConfig &config) {
+    if (!options.checkpoint.empty()) {
+        config.checkpoint = std::make_shared<Checkpoint>(load_checkpoint(options.checkpoint));
+        return;
+    }
+    if (options.weights == "none")
+        return;
+    // "DEFAULT" and "IMAGENET1K_V2" mean a member of the model's own enum, as in Python.
+    const bool member = options.weights.find_first_of("./") == std::string::npos;
+    const Weights weights =
+        member ? get_weight(get_model_weights(options.model).name() + "." + options.weights)
+               : find_weights(options.weights);
+    if (weights.builder() != config.builder)
+        throw Error(ErrorKind::kMismatch,
+                    fmt::format("{} are weights of {}, not of {}", weights.name(),
+                                weights.builder(), options.model));
+    for (const auto &[name, value] : weights.arguments())
+        config.arguments.emplace(name, value);
+    config.strip_prefix = weights.strip_prefix();
+    auto checkpoint = std::make_shared<Checkpoint>(load_checkpoint(find_checkpoint(weights)));
+    verify_digest(weights, checkpoint->path, checkpoint->digest);
+    config.checkpoint = std::move(checkpoint);
+}
+
+EngineConfig make_config(const RunOptions &options) {
+    EngineConfig config;
+    config.builder = get_model_weights(options.model).builder();
+    for (const std::string &setting : options.settings)
+        config.arguments.insert(parse_argument(setting));
+    config.seed = options.seed;
+    config.backend = parse_backend(options.backend);
+    config.device = parse_device(options.device);
+    config.threads = options.threads;
+    choose_parameters(options, config);
+    return config;
+}
+
+HostTensor read_input(const std::string &file) {
+    const Checkpoint inputs = load_checkpoint(file, {.digest = false});
+    const StateValue *value = inputs.state_dict.find("input");
+    const auto *tensor = value == nullptr ? nullptr : std::get_if<HostTensor>(value);
+    if (tensor == nullptr)
+        throw Error(ErrorKind::kInvalidArgument, file + " holds no tensor named \"input\"");
+    return *tensor;
+}
+
+void run(const RunOptions &options, const Context &context) {
+    const EngineConfig config = make_config(options);
+    const std::vector<NamedTensor> inputs{{"input", read_input(options.input)}};
+    const std::unique_ptr<Engine> engine = engine_library().create(config);
+    const std::vector<NamedTensor> outputs = engine->run(inputs);
+    save_safetensors(options.output, outputs);
+
+    nlohmann::ordered_json report{{"model", config.builder},
+                                  {"digest", nullptr},
+                                  {"num_params", engine->num_params()},
+                                  {"outputs", nlohmann::ordered_json::array()}};
+    if (config.checkpoint)
+        report["digest"] = config.checkpoint->digest;
+    for (const auto &[name, tensor] : outputs)
+        report["outputs"].push_back(
+            {{"name", name}, {"dtype", dtype_name(tensor.dtype())}, {"shape", tensor.shape()}});
+    if (context.json) {
+        fmt::print("{}\n", report.dump());
+        return;
+    }
+    for (const auto &[name, tensor] : outputs)
+        fmt::print("{}: {} {}\n", name, dtype_name(tensor.dtype()), shape_text(tensor.shape()));
+}
+
+} // namespace
+
+void add_run(CLI::App &app, Context &context) {
+    auto options = std::make_shared<RunOptions>();
+    CLI::App *command =
+        add_command(app, context, "run", "Run a model on a tensor from a safetensors file");
+    command->add_option("model", options->model, "A builder's name")->required();
+    command->add_option("--weights", options->weights,
+                        "A member of the model's weights, a descriptor, or none");
+    command->add_option("--checkpoint", options->checkpoint, "A file to load strictly instead");
+    command->add_option("--seed", options->seed, "Of the random initialisation");
+    command->add_option("--set", options->settings, "An argument of the builder, name=value")
+        ->expected(1)
+        ->take_all();
+    command->add_option("--backend", options->backend, "auto or reference");
+    command->add_option("--device", options->device, "auto, cpu or cuda:N");
+    command->add_option("--threads", options->threads, "0: one per CPU")
+        ->check(CLI::NonNegativeNumber);
+    command->add_option("--input", options->input, "A file with the tensor \"input\"")->required();
+    command->add_option("--output", options->output, "The file to write")->required();
+    command->callback([options, &context] { run(*options, context); });
+}
+
+} // namespace tvw::cli

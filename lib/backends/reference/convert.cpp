@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "backends/reference/convert.h"
+
+#include <tvw/error.h>
+
+#include <ATen/Functions.h>
+
+#include <cstring>
+
+namespace tvw {
+namespace {
+
+constexpr std::pair<DType, at::ScalarType> kTypes[] = {
+    {DType::kBool, at::kBool},     {DType::kUInt8, at::kByte},
+    {DType::kInt8, at::kChar},     {DType::kInt16, at::kShort},
+    {DType::kInt32, at::kInt},     {DType::kInt64, at::kLong},
+    {DType::kFloat16, at::kHalf},  {DType::kBFloat16, at::kBFloat16},
+    {DType::kFloat32, at::kFloat}, {DType::kFloat64, at::kDouble},
+};
+
+at::ScalarType scalar_type(DType dtype) {
+    for (const auto &[ours, theirs] : kTypes) {
+        if (ours == dtype)
+            return theirs;
+    }
+    throw Error(ErrorKind::kNotSupported,
+                "no LibTorch tensor is made from " + std::string(dtype_name(dtype)));
+}
+
+DType dtype_of(at::ScalarType type) {
+    for (const auto &[ours, theirs] : kTypes) {
+        if (theirs == type)
+            return ours;
+    }
+    throw Error(ErrorKind::kNotSupported,
+                std::string("a result of type ") + c10::toString(type) + " cannot be read");
+}
+
+} // namespace
+
+at::Tensor to_aten(const HostTensor &tensor) {
+    if (!tensor.has_data())
+        throw Error(ErrorKind::kInternal, "a shape without bytes was to be computed with");
+    std::byte *first =
+        tensor.storage()->data() + size_t(tensor.offset()) * item_size(tensor.dtype());
+    return at::from_blob(
+        first, tensor.shape(), tensor.strides(), [keep = tensor.storage()](void * /*data*/) {},
+        at::TensorOptions(scalar_type(tensor.dtype())));
+}
+
+HostTensor from_aten(const at::Tensor &tensor) {
+    const at::Tensor packed = tensor.cpu().contiguous();
+    HostTensor result = HostTensor::zeros(dtype_of(packed.scalar_type()), packed.sizes().vec());
+    std::memcpy(result.storage()->data(), packed.const_data_ptr(), packed.nbytes());
+    return result;
+}
+
+} // namespace tvw

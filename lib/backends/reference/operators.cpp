@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "backends/reference/operators.h"
+
+#include <ATen/Functions.h>
+
+namespace tvw {
+namespace {
+
+using Inputs = std::span<const at::Tensor>;
+
+/// The last input where it is optional.
+std::optional<at::Tensor> optional_input(Inputs in, size_t index) {
+    return in.size() > index ? std::optional(in[index]) : std::nullopt;
+}
+
+struct Call {
+    Inputs in;
+
+    at::Tensor operator()(const op::Input & /*op*/) const { return in[0]; }
+    at::Tensor operator()(const op::Constant & /*op*/) const { return in[0]; }
+    at::Tensor operator()(const op::Conv2d &conv) const {
+        const auto &[top, left, bottom, right] = conv.padding;
+        at::Tensor x = in[0];
+        Size2 padding{top, left};
+        if (top != bottom || left != right) {
+            x = at::constant_pad_nd(x, {left, right, top, bottom});
+            padding = {0, 0};
+        }
+        return at::conv2d(x, in[1], optional_input(in, 2), conv.stride, padding, conv.dilation,
+                          conv.groups);
+    }
+    at::Tensor operator()(const op::BatchNorm &norm) const {
+        return at::batch_norm(in[0], in[1], in[2], in[3], in[4], /*training=*/false,
+                              /*momentum=*/0, norm.eps, /*cudnn_enabled=*/true);
+    }
+    at::Tensor operator()(const op::Linear & /*op*/) const {
+        return at::linear(in[0], in[1], optional_input(in, 2));
+    }
+    at::Tensor operator()(const op::Activation &activation) const {
+        using Kind = op::ActivationKind;
+        switch (activation.kind) {
+        case Kind::kRelu:
+            return at::relu(in[0]);
+        case Kind::kRelu6:
+            return at::hardtanh(in[0], 0, 6);
+        case Kind::kSilu:
+            return at::silu(in[0]);
+        case Kind::kSigmoid:
+            return at::sigmoid(in[0]);
+        case Kind::kHardswish:
+            return at::hardswish(in[0]);
+        case Kind::kHardsigmoid:
+            return at::hardsigmoid(in[0]);
+        }
+        return in[0];
+    }
+    at::Tensor operator()(const op::Add & /*op*/) const { return at::add(in[0], in[1]); }
+    at::Tensor operator()(const op::Mul & /*op*/) const { return at::mul(in[0], in[1]); }
+    at::Tensor operator()(const op::MaxPool2d &pool) const {
+        return at::max_pool2d(in[0], pool.kernel, pool.stride, pool.padding);
+    }
+    at::Tensor operator()(const op::AdaptiveAvgPool2d &pool) const {
+        return at::adaptive_avg_pool2d(in[0], pool.output);
+    }
+    at::Tensor operator()(const op::Flatten &flatten) const {
+        return at::flatten(in[0], flatten.start);
+    }
+    at::Tensor operator()(const op::Identity & /*op*/) const { return in[0]; }
+};
+
+} // namespace
+
+at::Tensor call_operator(const Op &op, Inputs inputs) {
+    return std::visit(Call{inputs}, op);
+}
+
+} // namespace tvw

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// One operation of the graph as a call of LibTorch.
+#pragma once
+
+#include "graph/op.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <span>
+
+namespace tvw {
+
+/// Inputs as op.h lists them.
+at::Tensor call_operator(const Op &op, std::span<const at::Tensor> inputs);
+
+} // namespace tvw

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Runs a graph node by node on LibTorch.
+#include "backends/backend.h"
+#include "backends/reference/convert.h"
+#include "backends/reference/operators.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+namespace tvw {
+namespace {
+
+class ReferencePlan : public Plan {
+public:
+    explicit ReferencePlan(const Graph &graph);
+    std::vector<HostTensor> run(const std::vector<HostTensor> &inputs) override;
+
+private:
+    void release_after(ValueId id, std::vector<at::Tensor> &values) const;
+
+    Graph graph_;
+    std::vector<ValueId> inputs_;
+    std::vector<at::Tensor> constants_; ///< by node; undefined for what is computed
+    std::vector<ValueId> last_use_;     ///< by node
+};
+
+ReferencePlan::ReferencePlan(const Graph &graph)
+    : graph_(graph), constants_(graph.nodes().size()), last_use_(graph.nodes().size(), -1) {
+    for (ValueId id = 0; id < ValueId(graph_.nodes().size()); ++id) {
+        const Node &node = graph_.node(id);
+        if (std::holds_alternative<op::Input>(node.op))
+            inputs_.push_back(id);
+        if (const auto *constant = std::get_if<op::Constant>(&node.op))
+            constants_[size_t(id)] = to_aten(constant->tensor);
+        for (const ValueId input : node.inputs)
+            last_use_[size_t(input)] = id;
+    }
+    for (const auto &[name, id] : graph_.outputs())
+        last_use_[size_t(id)] = ValueId(graph_.nodes().size());
+}
+
+/// Frees what no later node reads, so that a run holds no more than it must.
+void ReferencePlan::release_after(ValueId id, std::vector<at::Tensor> &values) const {
+    for (const ValueId input : graph_.node(id).inputs) {
+        if (last_use_[size_t(input)] == id)
+            values[size_t(input)].reset();
+    }
+}
+
+std::vector<HostTensor> ReferencePlan::run(const std::vector<HostTensor> &inputs) {
+    const c10::InferenceMode inference;
+    std::vector<at::Tensor> values = constants_;
+    for (size_t i = 0; i < inputs_.size(); ++i)
+        values[size_t(inputs_[i])] = to_aten(inputs.at(i).contiguous());
+    std::vector<at::Tensor> arguments;
+    for (ValueId id = 0; id < ValueId(graph_.nodes().size()); ++id) {
+        if (values[size_t(id)].defined())
+            continue;
+        arguments.clear();
+        for (const ValueId input : graph_.node(id).inputs)
+            arguments.push_back(values[size_t(input)]);
+        values[size_t(id)] = call_operator(graph_.node(id).op, arguments);
+        release_after(id, values);
+    }
+    std::vector<HostTensor> outputs;
+    for (const auto &[name, id] : graph_.outputs())
+        outputs.push_back(from_aten(values[size_t(id)]));
+    return outputs;
+}
+
+} // namespace
+
+std::unique_ptr<Plan> make_reference_plan(const Graph &graph) {
+    return std::make_unique<ReferencePlan>(graph);
+}
+
+void set_backend_threads(int threads) {
+    if (at::get_num_threads() != threads)
+        at::set_num_threads(threads);
+}
+
+} // namespace tvw

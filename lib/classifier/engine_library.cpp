@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The core's half of the seam to LibTorch: opens libtvw when an engine is wanted.
+#include <tvw/engine.h>
+#include <tvw/error.h>
+
+#include "base/shared_library.h"
+
+#include <charconv>
+
+namespace tvw {
+
+Engine::~Engine() = default;
+EngineLibrary::~EngineLibrary() = default;
+
+EngineLibrary &engine_library() {
+    using EntryPoint = EngineLibrary *(*)();
+    static EngineLibrary *library =
+        reinterpret_cast<EntryPoint>(open_library("tvw", "tvw_engine_v1"))();
+    return *library;
+}
+
+Device parse_device(std::string_view text) {
+    if (text == "auto")
+        return {};
+    if (text == "cpu")
+        return {Device::Type::kCpu, 0};
+    constexpr std::string_view kCuda = "cuda";
+    if (text.starts_with(kCuda)) {
+        const std::string_view rest = text.substr(kCuda.size());
+        Device device{Device::Type::kCuda, 0};
+        if (rest.empty())
+            return device;
+        const char *end = rest.data() + rest.size();
+        const auto [stop, error] = std::from_chars(rest.data() + 1, end, device.index);
+        if (rest.front() == ':' && rest.size() > 1 && error == std::errc() && stop == end &&
+            device.index >= 0)
+            return device;
+    }
+    throw Error(ErrorKind::kInvalidArgument,
+                "device \"" + std::string(text) + "\" is none of auto, cpu, cuda, cuda:N");
+}
+
+Backend parse_backend(std::string_view text) {
+    if (text == "auto")
+        return Backend::kAuto;
+    if (text == "reference")
+        return Backend::kReference;
+    throw Error(ErrorKind::kInvalidArgument,
+                "backend \"" + std::string(text) + "\" is none of auto, reference");
+}
+
+} // namespace tvw

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The one thread of the process on which models run.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <mutex>
+
+namespace tvw {
+
+/// OpenMP keeps a team of threads for every thread that enters a parallel region. Streaming threads
+/// come and go and there may be many, so all of them hand their work to this one, which owns the
+/// only team; calls are taken in the order in which they arrive, so no stream starves another.
+class Worker {
+public:
+    static Worker &instance();
+
+    /// Runs `job` on the worker and waits for it; its exception is thrown here.
+    void run(const std::function<void()> &job);
+
+private:
+    Worker();
+    void loop();
+
+    std::mutex mutex_; ///< guards jobs_; never held while a job runs
+    std::condition_variable ready_;
+    std::deque<std::packaged_task<void()>> jobs_;
+};
+
+} // namespace tvw
