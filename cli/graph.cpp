@@ -10,15 +10,30 @@
 namespace tvw::cli {
 namespace {
 
-void print(const std::string &text, const GraphRequest &request, const Context &context) {
-    if (context.json)
-        fmt::print("{}\n", nlohmann::ordered_json{{"model", request.builder},
-                                                  {"passes", request.passes},
-                                                  {"format", request.dot ? "dot" : "text"},
-                                                  {"graph", text}}
-                               .dump());
-    else
+/// The parameters a checkpoint of the model must hold, in the state dict's order.
+nlohmann::ordered_json parameters_json(const GraphRequest &request) {
+    auto list = nlohmann::ordered_json::array();
+    for (const ParameterSpec &spec :
+         engine_library().parameters(request.builder, request.arguments))
+        list.push_back({{"name", spec.key},
+                        {"dtype", dtype_name(spec.dtype)},
+                        {"shape", spec.shape},
+                        {"trainable", spec.trainable}});
+    return list;
+}
+
+void print(const GraphRequest &request, const Context &context) {
+    const std::string text = engine_library().graph_text(request);
+    if (!context.json) {
         fmt::print("{}", text);
+        return;
+    }
+    const nlohmann::ordered_json report{{"model", request.builder},
+                                        {"passes", request.passes},
+                                        {"format", request.dot ? "dot" : "text"},
+                                        {"graph", text},
+                                        {"parameters", parameters_json(request)}};
+    fmt::print("{}\n", report.dump());
 }
 
 } // namespace
@@ -33,8 +48,7 @@ void add_graph(CLI::App &app, Context &context) {
     CLI::App *command = add_command(app, context, "graph", "Show the graph of a model");
     command->add_option("model", options->request.builder, "A builder's name")->required();
     command->add_option("--set", options->settings, "An argument of the builder, name=value")
-        ->expected(1)
-        ->take_all();
+        ->allow_extra_args(false);
     command->add_option("--input-shape", options->input_shape, "N,3,H,W")->delimiter(',');
     command->add_flag("--passes", options->request.passes, "After the passes rather than as built");
     command->add_flag("--dot", options->request.dot, "For Graphviz");
@@ -43,7 +57,7 @@ void add_graph(CLI::App &app, Context &context) {
             options->request.arguments.insert(parse_argument(setting));
         if (!options->input_shape.empty())
             options->request.input_shape = options->input_shape;
-        print(engine_library().graph_text(options->request), options->request, context);
+        print(options->request, context);
     });
 }
 

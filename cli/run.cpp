@@ -111,8 +111,7 @@ void add_run(CLI::App &app, Context &context) {
     command->add_option("--checkpoint", options->checkpoint, "A file to load strictly instead");
     command->add_option("--seed", options->seed, "Of the random initialisation");
     command->add_option("--set", options->settings, "An argument of the builder, name=value")
-        ->expected(1)
-        ->take_all();
+        ->allow_extra_args(false);
     command->add_option("--backend", options->backend, "auto or reference");
     command->add_option("--device", options->device, "auto, cpu or cuda:N");
     command->add_option("--threads", options->threads, "0: one per CPU")

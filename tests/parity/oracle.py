@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Networks from torchvision whose output depends on their input.
+
+A freshly initialised network proves little: its batch norms are identities and its logits may not
+move when the image changes. Statistics are therefore taken from random images first, and a test
+that uses such a network checks that another image moves the output.
+"""
+
+import torch
+import torchvision
+
+
+def calibrated(builder, seed, size=64, **arguments):
+    """The network in evaluation mode with batch norms fitted to random images."""
+    torch.manual_seed(seed)
+    model = torchvision.models.get_model(builder, weights=None, **arguments)
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average
+        torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
+        torch.nn.init.normal_(norm.bias, 0, 0.1)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear):
+            torch.nn.init.normal_(module.weight, 0, module.in_features**-0.5)
+            torch.nn.init.normal_(module.bias, 0, 0.1)
+    model.train()
+    with torch.no_grad():
+        model(images(seed, 8, size))
+    return model.eval()
+
+
+def images(seed, count, size):
+    """Random images with structure at every scale: noise alone averages out in deep networks."""
+    generator = torch.Generator().manual_seed(seed)
+    total = torch.zeros(count, 3, size, size)
+    step = 1
+    while step <= size:
+        coarse = torch.randn(count, 3, max(size // step, 1), max(size // step, 1), generator=generator)
+        total += torch.nn.functional.interpolate(coarse, size=(size, size), mode="nearest")
+        step *= 4
+    return total
+
+
+def output(model, x):
+    with torch.inference_mode():
+        return model(x)
+
+
+def moved(model, x, seed):
+    """How far another image moves the output, relative to the largest output."""
+    reference = output(model, x)
+    other = output(model, images(seed + 1000, x.shape[0], x.shape[-1]))
+    return float((reference - other).abs().max() / reference.abs().max())

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every family against torchvision: keys, parameters, outputs before and after the passes."""
+
+import json
+
+import oracle
+import pytest
+import safetensors.torch
+import torch
+import torchvision
+from conftest import LONG
+
+RESNETS = [
+    "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
+    "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2",
+]  # fmt: skip
+EFFICIENTNETS = [f"efficientnet_b{i}" for i in range(8)] + [f"efficientnet_v2_{s}" for s in "sml"]
+MOBILENETS = ["mobilenet_v3_large", "mobilenet_v3_small"]
+BUILDERS = RESNETS + EFFICIENTNETS + MOBILENETS
+
+SEEDS = [0, 1, 2] if LONG else [0]
+VARIED = [
+    ("resnet50", {"replace_stride_with_dilation": [False, True, True], "num_classes": 7}),
+    ("resnet50", {"groups": 4, "width_per_group": 32, "zero_init_residual": True}),
+    ("mobilenet_v3_large", {"reduced_tail": True, "dilated": True}),
+    ("mobilenet_v3_small", {"width_mult": 0.75, "dropout": 0.5, "num_classes": 11}),
+    ("efficientnet_b0", {"dropout": 0.1, "stochastic_depth_prob": 0.0, "num_classes": 5}),
+]
+
+
+def settings(arguments):
+    return [part for name, value in arguments.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+
+
+def run(tvw, tmp_path, builder, x, checkpoint, backend, arguments=None):
+    source, target = tmp_path / "in.safetensors", tmp_path / "out.safetensors"
+    safetensors.torch.save_file({"input": x}, source)
+    report = tvw.json(
+        "run", builder, "--checkpoint", checkpoint, "--backend", backend, *settings(arguments or {}),
+        "--input", source, "--output", target,
+    )  # fmt: skip
+    return safetensors.torch.load_file(target)["output"], report
+
+
+def relative_error(actual, expected):
+    assert actual.shape == expected.shape
+    return float((actual - expected).abs().max() / expected.abs().max())
+
+
+def compare(tvw, tmp_path, model, builder, size, seed, legacy, arguments=None):
+    checkpoint = tmp_path / "model.pth"
+    torch.save(model.state_dict(), checkpoint, _use_new_zipfile_serialization=not legacy)
+    x = oracle.images(seed + 1, 1, size)
+    expected = oracle.output(model, x)
+    assert oracle.moved(model, x, seed) >= 0.01, "the output must depend on the input"
+    for backend, tolerance in (("reference", 1e-5), ("auto", 1e-4)):
+        actual, report = run(tvw, tmp_path, builder, x, checkpoint, backend, arguments)
+        assert relative_error(actual, expected) <= tolerance, backend
+        assert report["num_params"] == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_parameters_are_torchvisions(tvw, builder):
+    with torch.device("meta"):
+        model = torchvision.models.get_model(builder, weights=None)
+    expected = [
+        {"name": key, "dtype": str(value.dtype).removeprefix("torch."), "shape": list(value.shape)}
+        for key, value in model.state_dict().items()
+    ]
+    actual = tvw.json("graph", builder)["parameters"]
+    assert [{key: entry[key] for key in ("name", "dtype", "shape")} for entry in actual] == expected
+    trainable = {entry["name"] for entry in actual if entry["trainable"]}
+    assert trainable == {name for name, _ in model.named_parameters()}
+    meta = torchvision.models.get_model_weights(builder).DEFAULT.meta
+    count = sum(torch.Size(e["shape"]).numel() for e in actual if e["trainable"])
+    assert count == meta["num_params"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_outputs_are_torchvisions(tvw, tmp_path, builder, seed):
+    size = 64
+    if LONG:
+        preset = torchvision.models.get_model_weights(builder).DEFAULT.transforms()
+        size = preset.crop_size[0]
+    model = oracle.calibrated(builder, seed, size=min(size, 128))
+    legacy = (BUILDERS.index(builder) + seed) % 2 == 1
+    compare(tvw, tmp_path, model, builder, size, seed, legacy)
+
+
+@pytest.mark.parametrize(("builder", "arguments"), VARIED)
+def test_arguments_mean_what_they_mean_in_torchvision(tvw, tmp_path, builder, arguments):
+    model = oracle.calibrated(builder, 3, **arguments)
+    compare(tvw, tmp_path, model, builder, 96, 3, False, arguments)
+
+
+def test_a_batch_of_odd_images_gives_one_row_each(tvw, tmp_path):
+    model = oracle.calibrated("mobilenet_v3_small", 4)
+    checkpoint = tmp_path / "model.pth"
+    torch.save(model.state_dict(), checkpoint)
+    x = oracle.images(5, 3, 97)[:, :, :, :81]
+    actual, _ = run(tvw, tmp_path, "mobilenet_v3_small", x, checkpoint, "auto")
+    assert relative_error(actual, oracle.output(model, x)) <= 1e-4
+
+
+@pytest.mark.parametrize("builder", ["resnet18", "mobilenet_v3_small", "efficientnet_b0"])
+def test_random_parameters_follow_torchvisions_distributions(tvw, tmp_path, builder):
+    """The logits of many random networks have the same scale as torchvision's."""
+    x = oracle.images(6, 4, 64)
+    source, target = tmp_path / "in.safetensors", tmp_path / "out.safetensors"
+    safetensors.torch.save_file({"input": x}, source)
+    ours, theirs = [], []
+    for seed in range(6):
+        tvw("run", builder, "--seed", seed, "--input", source, "--output", target)
+        ours.append(safetensors.torch.load_file(target)["output"])
+        torch.manual_seed(seed)
+        theirs.append(oracle.output(torchvision.models.get_model(builder).eval(), x))
+    assert not torch.equal(ours[0], ours[1])
+    ratio = float(torch.cat(ours).std() / torch.cat(theirs).std())
+    assert 0.5 < ratio < 2
+
+
+def test_a_seed_repeats(tvw, tmp_path):
+    source = tmp_path / "in.safetensors"
+    safetensors.torch.save_file({"input": oracle.images(7, 1, 64)}, source)
+    outputs = []
+    for name in ("a", "b"):
+        target = tmp_path / f"{name}.safetensors"
+        tvw("run", "resnet18", "--seed", 5, "--input", source, "--output", target)
+        outputs.append(target.read_bytes())
+    assert outputs[0] == outputs[1]
+
+
+def test_half_precision_weights_are_cast(tvw, tmp_path):
+    model = oracle.calibrated("resnet18", 8)
+    half = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    checkpoint = tmp_path / "half.pth"
+    torch.save(half, checkpoint)
+    model.load_state_dict(half)
+    x = oracle.images(9, 1, 64)
+    actual, _ = run(tvw, tmp_path, "resnet18", x, checkpoint, "reference")
+    assert relative_error(actual, oracle.output(model, x)) <= 1e-5
+
+
+class TestErrors:
+    @pytest.fixture()
+    def attempt(self, tvw, tmp_path):
+        source = tmp_path / "in.safetensors"
+        safetensors.torch.save_file({"input": torch.zeros(1, 3, 64, 64)}, source)
+        state = torchvision.models.resnet18().state_dict()
+
+        def call(change=lambda state: None, builder="resnet18", arguments=()):
+            change(state)
+            torch.save(state, tmp_path / "c.pth")
+            return tvw.error(
+                "run", builder, "--checkpoint", tmp_path / "c.pth", *arguments,
+                "--input", source, "--output", tmp_path / "o.safetensors",
+            )  # fmt: skip
+
+        return call
+
+    def test_missing_key_names_the_layer_and_the_nearest_key(self, attempt):
+        def change(state):
+            state["layer1.0.conv1.wieght"] = state.pop("layer1.0.conv1.weight")
+
+        error = attempt(change)
+        assert error["kind"] == "mismatch"
+        assert '"layer1.0.conv1.weight"' in error["message"]
+        assert "layer1.0.conv1.wieght" in error["message"]
+
+    def test_wrong_shape_names_both(self, attempt):
+        def change(state):
+            state["fc.weight"] = torch.zeros(10, 512)
+
+        message = attempt(change)["message"]
+        assert '"fc.weight" is 10×512, expected 1000×512' in message
+
+    def test_not_a_number_names_the_layer(self, attempt):
+        def change(state):
+            state["fc.bias"][3] = float("nan")
+
+        message = attempt(change)["message"]
+        assert '"fc.bias"' in message and "nan" in message and "3" in message
+
+    def test_absent_counters_are_tolerated_but_unknown_keys_are_not(self, attempt):
+        def change(state):
+            for key in [k for k in state if k.endswith("num_batches_tracked")]:
+                del state[key]
+            state["surplus"] = torch.zeros(1)
+
+        assert 'unexpected "surplus"' in attempt(change)["message"]
+
+    def test_unknown_argument_is_refused_as_python_does(self, attempt):
+        message = attempt(arguments=("--set", "num_clases=3"))["message"]
+        assert "unexpected keyword argument 'num_clases'" in message
+        assert "num_classes" in message
+
+    @pytest.mark.parametrize("builder", ["vgg16", "fasterrcnn_resnet50_fpn"])
+    def test_a_builder_without_family_is_known_not_yet_built(self, attempt, builder):
+        error = attempt(builder=builder)
+        assert error["kind"] == "not_supported"
+        assert "known, not yet built" in error["message"]
+
+    def test_an_unknown_builder_is_unknown(self, attempt):
+        assert "Unknown model nope" in attempt(builder="nope")["message"]
+
+    def test_a_cuda_device_is_a_clear_error(self, attempt):
+        error = attempt(arguments=("--device", "cuda:0"))
+        assert error["kind"] == "not_supported"
+        assert "cuda:0" in error["message"]

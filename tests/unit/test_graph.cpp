@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "support/suite.h"
+
+#include "models/models.h"
+#include "passes/pass.h"
+
+#include <algorithm>
+#include <cmath>
+
+using tvw::DType;
+using tvw::Graph;
+using tvw::HostTensor;
+using tvw::ValueId;
+using tvw::test::assert_text;
+using tvw::test::contains;
+using tvw::test::error_of;
+
+namespace {
+
+Graph with_input(tvw::Shape shape) {
+    Graph graph("test");
+    graph.add_input("input", {DType::kFloat32, std::move(shape)});
+    return graph;
+}
+
+HostTensor filled(tvw::Shape shape, float first, float step) {
+    HostTensor tensor = HostTensor::zeros(DType::kFloat32, std::move(shape));
+    for (float &value : tensor.mutable_values<float>()) {
+        value = first;
+        first += step;
+    }
+    return tensor;
+}
+
+/// conv 2→2 1×1, batch norm, ReLU, dropout.
+Graph small_network() {
+    Graph graph = with_input({1, 2, 1, 1});
+    const ValueId weight = graph.add_constant("conv.weight", filled({2, 2, 1, 1}, 1, 1));
+    const ValueId conv = graph.add(tvw::op::Conv2d{}, {0, weight}, "conv");
+    std::vector<ValueId> inputs{conv};
+    for (const auto *name : {"bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"})
+        inputs.push_back(graph.add_constant(name, filled({2}, 1, 1)));
+    const ValueId norm = graph.add(tvw::op::BatchNorm{0}, inputs, "bn");
+    const ValueId relu = graph.add(tvw::op::Activation{}, {norm});
+    const ValueId dropout = graph.add(tvw::op::Identity{"dropout"}, {relu});
+    graph.add_output("output", dropout);
+    return graph;
+}
+
+size_t count(const Graph &graph, std::string_view op) {
+    return size_t(std::count_if(graph.nodes().begin(), graph.nodes().end(),
+                                [&](const auto &node) { return tvw::op_name(node.op) == op; }));
+}
+
+Graph build(const char *name, const tvw::Shape &input) {
+    tvw::nn::ShapeSource shapes;
+    return tvw::build_graph(tvw::find_builder(name), {}, input, shapes);
+}
+
+} // namespace
+
+START_TEST(shapes_follow_pytorchs_rules) {
+    Graph graph = with_input({2, 3, 31, 40});
+    const ValueId weight =
+        graph.add_constant("w", HostTensor::shape_only(DType::kFloat32, {8, 3, 3, 3}));
+    const ValueId conv =
+        graph.add(tvw::op::Conv2d{{2, 2}, {1, 1, 1, 1}, {1, 1}, 1}, {0, weight}, "conv");
+    assert_text(tvw::type_text(graph.type(conv)), "float32 [2, 8, 16, 20]");
+    const ValueId pool = graph.add(tvw::op::MaxPool2d{{3, 3}, {2, 2}, {1, 1}}, {conv});
+    assert_text(tvw::type_text(graph.type(pool)), "float32 [2, 8, 8, 10]");
+    const ValueId gate = graph.add(tvw::op::AdaptiveAvgPool2d{}, {pool});
+    const ValueId scaled = graph.add(tvw::op::Mul{}, {gate, pool});
+    assert_text(tvw::type_text(graph.type(scaled)), "float32 [2, 8, 8, 10]");
+    const ValueId flat = graph.add(tvw::op::Flatten{1}, {scaled});
+    assert_text(tvw::type_text(graph.type(flat)), "float32 [2, 640]");
+}
+END_TEST
+
+START_TEST(a_node_that_does_not_fit_is_named) {
+    Graph graph = with_input({1, 4, 8, 8});
+    const ValueId weight =
+        graph.add_constant("w", HostTensor::shape_only(DType::kFloat32, {8, 3, 3, 3}));
+    const auto error = error_of([&] {
+        graph.add(tvw::op::Conv2d{}, {0, weight}, "layer1.0.conv1");
+    });
+    ck_assert(error);
+    ck_assert(contains(error->what(), "\"layer1.0.conv1\": input has 4 channels"));
+}
+END_TEST
+
+START_TEST(an_image_smaller_than_the_window_is_an_error) {
+    Graph graph = with_input({1, 1, 2, 2});
+    const ValueId weight =
+        graph.add_constant("w", HostTensor::shape_only(DType::kFloat32, {1, 1, 5, 5}));
+    const auto error = error_of([&] { graph.add(tvw::op::Conv2d{}, {0, weight}, "conv"); });
+    ck_assert(error && contains(error->what(), "too small"));
+}
+END_TEST
+
+START_TEST(names_stay_unique) {
+    Graph graph = with_input({1, 2});
+    const ValueId a = graph.add(tvw::op::Activation{}, {0}, "same");
+    const ValueId b = graph.add(tvw::op::Activation{}, {a}, "same");
+    ck_assert(graph.node(a).name != graph.node(b).name);
+}
+END_TEST
+
+START_TEST(text_and_dot_show_every_operation) {
+    const std::string text = tvw::to_text(small_network());
+    ck_assert(
+        contains(text, "%conv = conv2d(%input, conv.weight[2, 2, 1, 1]) : float32 [1, 2, 1, 1]"));
+    ck_assert(contains(text, "output = %identity_"));
+    const std::string dot = tvw::to_dot(small_network());
+    ck_assert(contains(dot, "digraph \"test\""));
+    ck_assert(contains(dot, "batch_norm eps=0"));
+}
+END_TEST
+
+START_TEST(drop_identity_leaves_no_dropout) {
+    const Graph graph = tvw::drop_identity(small_network());
+    tvw::verify(graph);
+    ck_assert_uint_eq(count(graph, "identity"), 0);
+    ck_assert_uint_eq(count(graph, "relu"), 1);
+}
+END_TEST
+
+START_TEST(fold_batch_norm_scales_weight_and_bias) {
+    const Graph graph = tvw::fold_batch_norm(small_network());
+    tvw::verify(graph);
+    ck_assert_uint_eq(count(graph, "batch_norm"), 0);
+    const auto conv =
+        std::find_if(graph.nodes().begin(), graph.nodes().end(),
+                     [](const auto &node) { return tvw::op_name(node.op) == "conv2d"; });
+    ck_assert(conv != graph.nodes().end());
+    ck_assert_uint_eq(conv->inputs.size(), 3);
+    const auto values = [&](size_t input) {
+        return std::get<tvw::op::Constant>(graph.node(conv->inputs[input]).op)
+            .tensor.values<float>();
+    };
+    // weight 1 2 / 3 4; gamma, beta, mean, variance all 1 2: scale is γ/√σ², bias β - μ·scale.
+    const float scale = 2 / std::sqrt(2.0F);
+    const float weight[] = {1, 2, 3 * scale, 4 * scale};
+    for (size_t i = 0; i < 4; ++i)
+        ck_assert_float_eq_tol(values(1)[i], weight[i], 1e-6F);
+    ck_assert_float_eq_tol(values(2)[0], 0, 1e-6F);
+    ck_assert_float_eq_tol(values(2)[1], 2 - 2 * scale, 1e-6F);
+}
+END_TEST
+
+START_TEST(a_convolution_that_others_read_is_not_folded) {
+    Graph graph = with_input({1, 2, 1, 1});
+    const ValueId weight = graph.add_constant("w", filled({2, 2, 1, 1}, 1, 1));
+    const ValueId conv = graph.add(tvw::op::Conv2d{}, {0, weight}, "conv");
+    std::vector<ValueId> inputs{conv};
+    for (const auto *name : {"a", "b", "c", "d"})
+        inputs.push_back(graph.add_constant(name, filled({2}, 1, 1)));
+    const ValueId norm = graph.add(tvw::op::BatchNorm{}, inputs);
+    graph.add_output("output", graph.add(tvw::op::Add{}, {norm, conv}));
+    ck_assert_uint_eq(count(tvw::fold_batch_norm(graph), "batch_norm"), 1);
+}
+END_TEST
+
+START_TEST(passes_leave_no_batch_norm_in_any_family) {
+    for (const char *name : {"resnet50", "efficientnet_v2_s", "mobilenet_v3_large"}) {
+        const Graph before = build(name, {1, 3, 224, 224});
+        ck_assert_uint_gt(count(before, "batch_norm"), 0);
+        const Graph after = tvw::run_passes(before);
+        ck_assert_uint_eq(count(after, "batch_norm"), 0);
+        ck_assert_uint_eq(count(after, "identity"), 0);
+        ck_assert_uint_eq(count(after, "conv2d"), count(before, "conv2d"));
+    }
+}
+END_TEST
+
+START_TEST(a_broken_graph_does_not_verify) {
+    Graph graph = with_input({1, 2});
+    const auto error = error_of([&] { tvw::verify(graph); });
+    ck_assert(error && error->kind() == tvw::ErrorKind::kInternal);
+}
+END_TEST
+
+START_TEST(the_lite_checkpoints_own_keys_find_their_places) {
+    const auto rename = tvw::find_builder("efficientnet_lite0").rename_key;
+    ck_assert(rename != nullptr);
+    assert_text(rename("_conv_stem.weight"), "features.0.0.weight");
+    assert_text(rename("_bn1.running_var"), "features.8.1.running_var");
+    assert_text(rename("_blocks.0._depthwise_conv.weight"), "features.1.0.block.0.0.weight");
+    assert_text(rename("_blocks.0._bn2.bias"), "features.1.0.block.1.1.bias");
+    assert_text(rename("_blocks.15._expand_conv.weight"), "features.7.0.block.0.0.weight");
+    assert_text(rename("_blocks.4._bn1.weight"), "features.3.1.block.1.1.weight");
+    assert_text(rename("features.0.0.weight"), "features.0.0.weight");
+    assert_text(rename("_blocks.99999999999999999999._bn9"), "_blocks.99999999999999999999._bn9");
+}
+END_TEST
+
+int main() {
+    return tvw::test::run_suite(
+        "graph",
+        {shapes_follow_pytorchs_rules, a_node_that_does_not_fit_is_named,
+         an_image_smaller_than_the_window_is_an_error, names_stay_unique,
+         text_and_dot_show_every_operation, drop_identity_leaves_no_dropout,
+         fold_batch_norm_scales_weight_and_bias, a_convolution_that_others_read_is_not_folded,
+         passes_leave_no_batch_norm_in_any_family, a_broken_graph_does_not_verify,
+         the_lite_checkpoints_own_keys_find_their_places});
+}
