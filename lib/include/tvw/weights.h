@@ -28,10 +28,12 @@ using Arguments = std::map<std::string, ArgumentValue, std::less<>>;
 /// Reads "name=value", the value written as JSON or, failing that, taken as a string.
 TVW_API std::pair<std::string, ArgumentValue> parse_argument(std::string_view text);
 
+/// Class names in label order, shared by all checkpoints that have the same list.
+using Labels = std::shared_ptr<const std::vector<std::string>>;
+
 /// A checkpoint's metadata; keys and meaning are torchvision's.
 struct Meta {
-    std::optional<std::vector<std::string>>
-        categories; ///< in label order; none where Python has None
+    Labels categories; ///< null where there are none
     std::optional<int64_t> num_params;
     std::optional<std::pair<int64_t, int64_t>> min_size; ///< height, width
     std::optional<std::string> recipe;
@@ -44,7 +46,6 @@ struct Meta {
     std::optional<std::string> license;
     std::optional<int64_t> min_temporal_size; ///< video only
     std::vector<std::string> keypoint_names;  ///< keypoint detection only
-    std::string json;                         ///< all of it, in Python's key order
 };
 
 /// One checkpoint: where it is, how its input is made, what it knows. A cheap handle to an entry
@@ -71,6 +72,8 @@ public:
     const std::string &strip_prefix() const;
     const Transforms &transforms() const;
     const Meta &meta() const;
+    /// All of meta as one JSON object, in Python's key order.
+    std::string meta_json() const;
 
     bool operator==(const Weights &other) const { return entry_ == other.entry_; }
 
@@ -85,19 +88,20 @@ TVW_API std::ostream &operator<<(std::ostream &out, const Weights &weights);
 class TVW_API WeightsEnum {
 public:
     WeightsEnum(std::string name, std::string builder, std::vector<Weights> members,
-                Weights default_member);
+                std::optional<Weights> default_member);
 
     const std::string &name() const { return name_; }       ///< "ResNet50_Weights"
     const std::string &builder() const { return builder_; } ///< "resnet50"
     /// In order of definition, without aliases.
     const std::vector<Weights> &members() const { return members_; }
-    const Weights &default_member() const { return default_; }
+    /// DEFAULT; none where the enum has no members, for a builder that knows users' files only.
+    const std::optional<Weights> &default_member() const { return default_; }
 
 private:
     std::string name_;
     std::string builder_;
     std::vector<Weights> members_;
-    Weights default_;
+    std::optional<Weights> default_;
 };
 
 /// "ResNet50_Weights.IMAGENET1K_V2" or "….DEFAULT"; messages are torchvision's.
@@ -112,7 +116,8 @@ TVW_API std::vector<std::string> list_models(std::optional<std::string_view> mod
                                              std::span<const std::string> exclude = {});
 
 /// Reads a user's descriptor (schema: data/schema/descriptor.schema.json).
-/// Errors: kNotFound, kInvalidArgument naming the file and the key.
+/// Errors: kNotFound, kIo, kCorruptFile for what is not JSON, kMismatch for a number of categories
+/// that is not the model's, and kInvalidArgument, which names the file and the key.
 TVW_API Weights load_descriptor(const std::filesystem::path &path);
 
 /// What a person writes where weights are wanted: "Enum.MEMBER", a builder's name (its DEFAULT), a

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Keyword arguments of builders, from JSON and from the command line.
+#include "base/text.h"
+#include "weights/entry.h"
+
+#include <tvw/error.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace tvw {
+namespace {
+
+std::optional<int64_t> any_integer(const Json &value) {
+    return as_integer(value, std::numeric_limits<int64_t>::min(),
+                      std::numeric_limits<int64_t>::max());
+}
+
+template<typename T>
+std::optional<ArgumentValue> list_of(const Json &list, std::optional<T> (*convert)(const Json &)) {
+    std::vector<T> result;
+    for (const Json &item : list) {
+        const auto value = convert(item);
+        if (!value)
+            return std::nullopt;
+        result.push_back(*value);
+    }
+    return result;
+}
+
+bool is_identifier(std::string_view name) {
+    const auto letter = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    };
+    const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    return !name.empty() && !digit(name[0]) &&
+           std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || digit(c); });
+}
+
+} // namespace
+
+std::optional<ArgumentValue> argument_value(const Json &value) {
+    if (value.is_null())
+        return std::monostate{};
+    if (value.is_boolean())
+        return value.get<bool>();
+    if (const auto integer = any_integer(value))
+        return *integer;
+    if (value.is_number_float())
+        return value.get<double>();
+    if (const auto text = as_text(value))
+        return *text;
+    if (!value.is_array())
+        return std::nullopt;
+    const auto integers = list_of<int64_t>(value, any_integer);
+    return integers ? integers : list_of<double>(value, as_number);
+}
+
+std::pair<std::string, ArgumentValue> parse_argument(std::string_view text) {
+    const size_t equals = text.find('=');
+    const std::string name(text.substr(0, equals));
+    if (equals == std::string_view::npos || !is_identifier(name))
+        throw Error(ErrorKind::kInvalidArgument,
+                    quoted(text) + " is not an argument: write name=value");
+    const std::string written(text.substr(equals + 1));
+    Json json;
+    try {
+        json = parse_json(written, name);
+    } catch (const Error &) {
+        return {name, written};
+    }
+    const auto value = argument_value(json);
+    if (!value)
+        throw Error(ErrorKind::kInvalidArgument,
+                    quoted(text) + ": builders take numbers, texts, true, false, null and arrays "
+                                   "of numbers");
+    return {name, *value};
+}
+
+} // namespace tvw

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Questions to the registry, answered as torchvision answers them.
+#include "base/nearest.h"
+#include "base/text.h"
+#include "weights/glob.h"
+#include "weights/registry.h"
+
+#include <tvw/error.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+namespace tvw {
+namespace {
+
+constexpr const char *kDefault = "DEFAULT";
+constexpr const char *kExtra = "extra";
+
+std::string lower_case(std::string_view text) {
+    std::string result(text);
+    for (char &c : result)
+        c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
+    return result;
+}
+
+std::vector<std::string> builder_names() {
+    std::vector<std::string> names;
+    for (const auto &[name, builder] : Registry::get().builders())
+        names.push_back(name);
+    return names;
+}
+
+std::vector<std::string> enum_names() {
+    std::vector<std::string> names;
+    for (const auto &[name, builder] : Registry::get().builders())
+        names.push_back(builder.weights.name());
+    return names;
+}
+
+/// What may follow the dot.
+std::vector<std::string> member_names(const WeightsEnum &weights) {
+    std::vector<std::string> names;
+    for (const Weights &member : weights.members())
+        names.push_back(member.name().substr(weights.name().size() + 1));
+    if (weights.default_member())
+        names.emplace_back(kDefault);
+    return names;
+}
+
+Weights find_member(const WeightsEnum &weights, std::string_view member) {
+    if (member == kDefault && weights.default_member())
+        return *weights.default_member();
+    const std::string wanted = weights.name() + "." + std::string(member);
+    for (const Weights &candidate : weights.members()) {
+        if (candidate.name() == wanted)
+            return candidate;
+    }
+    throw Error(ErrorKind::kNotFound, weights.name() + " has no member " + quoted(member) +
+                                          did_you_mean(member, member_names(weights)));
+}
+
+Weights default_of(const WeightsEnum &weights) {
+    if (!weights.default_member())
+        throw Error(ErrorKind::kNotFound,
+                    weights.builder() +
+                        " has no checkpoint of its own: give the path of a descriptor (.json)");
+    return *weights.default_member();
+}
+
+/// <folder>/<name>.json in the folders of TVW_WEIGHTS_PATH, in order; empty where there is none.
+std::filesystem::path find_in_path(std::string_view name) {
+    const char *variable = std::getenv("TVW_WEIGHTS_PATH");
+    const bool plain = !name.empty() && name.find('/') == std::string_view::npos;
+    std::string_view folders = variable != nullptr && plain ? variable : "";
+    while (!folders.empty()) {
+        const size_t end = std::min(folders.find(':'), folders.size());
+        const std::filesystem::path folder(folders.substr(0, end));
+        folders.remove_prefix(std::min(end + 1, folders.size()));
+        const auto file = folder / (std::string(name) + ".json");
+        std::error_code ignored;
+        if (!folder.empty() && std::filesystem::exists(file, ignored))
+            return file;
+    }
+    return {};
+}
+
+[[noreturn]] void fail_to_find(std::string_view text) {
+    std::vector<std::string> names = builder_names();
+    for (const auto &[name, builder] : Registry::get().builders()) {
+        for (const std::string &member : member_names(builder.weights))
+            names.push_back(builder.weights.name() + "." + member);
+    }
+    throw Error(ErrorKind::kNotFound,
+                quoted(text) + " names no weights" + did_you_mean(text, names) +
+                    "\nGive Enum.MEMBER, a model's name, the path of a descriptor (.json), or the "
+                    "name of one in a folder of TVW_WEIGHTS_PATH");
+}
+
+void check_module(std::string_view module) {
+    std::set<std::string> names;
+    for (const auto &[name, builder] : Registry::get().builders())
+        names.insert(builder.module);
+    if (names.count(std::string(module)) != 0)
+        return;
+    std::string known;
+    for (const std::string &name : names)
+        known += (known.empty() ? "" : ", ") + name;
+    throw Error(ErrorKind::kInvalidArgument,
+                "Unknown module " + quoted(module) + "; there are " + known);
+}
+
+bool matches_any(std::span<const std::string> patterns, std::string_view name) {
+    return std::any_of(patterns.begin(), patterns.end(), [name](const std::string &pattern) {
+        return glob_match(pattern, name);
+    });
+}
+
+} // namespace
+
+Weights get_weight(std::string_view name) {
+    const size_t dot = name.find('.');
+    if (dot == std::string_view::npos || name.find('.', dot + 1) != std::string_view::npos)
+        throw Error(ErrorKind::kInvalidArgument,
+                    "Invalid weight name provided: " + quoted(name) + ".");
+    const std::string_view enum_name = name.substr(0, dot);
+    const WeightsEnum *weights = Registry::get().find_enum(enum_name);
+    if (weights == nullptr)
+        throw Error(ErrorKind::kNotFound, "The weight enum " + quoted(enum_name) +
+                                              " for the specific method couldn't be retrieved." +
+                                              did_you_mean(enum_name, enum_names()));
+    return find_member(*weights, name.substr(dot + 1));
+}
+
+const WeightsEnum &get_model_weights(std::string_view builder) {
+    const std::string name = lower_case(builder);
+    const RegisteredBuilder *found = Registry::get().find_builder(name);
+    if (found == nullptr)
+        throw Error(ErrorKind::kNotFound,
+                    "Unknown model " + (is_printable(name) ? name : quoted(name)) +
+                        did_you_mean(name, builder_names()));
+    return found->weights;
+}
+
+std::vector<std::string> list_models(std::optional<std::string_view> module,
+                                     std::span<const std::string> include,
+                                     std::span<const std::string> exclude) {
+    if (module)
+        check_module(*module);
+    std::vector<std::string> names;
+    for (const auto &[name, builder] : Registry::get().builders()) {
+        const bool asked = module ? builder.module == *module : builder.module != kExtra;
+        const bool included = include.empty() || matches_any(include, name);
+        if (asked && included && !matches_any(exclude, name))
+            names.push_back(name);
+    }
+    return names;
+}
+
+Weights find_weights(std::string_view text) {
+    if (text.ends_with(".json"))
+        return load_descriptor(std::filesystem::path(text));
+    if (Registry::get().find_enum(text.substr(0, text.find('.'))) != nullptr)
+        return get_weight(text);
+    if (const auto *builder = Registry::get().find_builder(lower_case(text)))
+        return default_of(builder->weights);
+    const auto file = find_in_path(text);
+    if (file.empty())
+        fail_to_find(text);
+    return load_descriptor(file);
+}
+
+} // namespace tvw
