@@ -41,6 +41,13 @@ int64_t windows(int64_t size, int64_t kernel, int64_t stride, int64_t padding, i
     return (size + padding - reach) / stride + 1;
 }
 
+/// The same where the last window may reach over the end, but must start before it.
+int64_t windows_ceil(int64_t size, int64_t kernel, int64_t stride, int64_t padding) {
+    const int64_t exact = windows(size, kernel, stride, 2 * padding, 1);
+    const bool rest = (size + 2 * padding - kernel) % stride != 0;
+    return rest && exact * stride < size + padding ? exact + 1 : exact;
+}
+
 struct Infer {
     std::span<const TensorType> in;
 
@@ -92,37 +99,134 @@ struct Infer {
     TensorType operator()(const op::Add & /*op*/) const { return broadcast(); }
     TensorType operator()(const op::Mul & /*op*/) const { return broadcast(); }
     TensorType operator()(const op::MaxPool2d &pool) const {
+        if (!pool.ceil_mode)
+            return pooled(pool);
         const Shape &x = need_rank(only(), 4, "input");
         return {in[0].dtype,
-                {x[0], x[1], windows(x[2], pool.kernel[0], pool.stride[0], 2 * pool.padding[0], 1),
-                 windows(x[3], pool.kernel[1], pool.stride[1], 2 * pool.padding[1], 1)}};
+                {x[0], x[1], windows_ceil(x[2], pool.kernel[0], pool.stride[0], pool.padding[0]),
+                 windows_ceil(x[3], pool.kernel[1], pool.stride[1], pool.padding[1])}};
     }
+    TensorType operator()(const op::AvgPool2d &pool) const { return pooled(pool); }
     TensorType operator()(const op::AdaptiveAvgPool2d &pool) const {
         const Shape &x = need_rank(only(), 4, "input");
         return {in[0].dtype, {x[0], x[1], pool.output[0], pool.output[1]}};
     }
     TensorType operator()(const op::Flatten &flatten) const {
         const Shape &x = only().shape;
-        if (flatten.start < 0 || flatten.start >= int64_t(x.size()))
-            refuse(fmt::format("{} has no dimension {}", shape_text(x), flatten.start));
+        dim_of(x, flatten.start);
         Shape shape(x.begin(), x.begin() + flatten.start);
         shape.push_back(numel({x.begin() + flatten.start, x.end()}));
         return {in[0].dtype, std::move(shape)};
     }
 
+    TensorType operator()(const op::Reshape &reshape) const {
+        if (numel(reshape.shape) != numel(only().shape))
+            refuse(fmt::format("{} cannot become {}", shape_text(in[0].shape),
+                               shape_text(reshape.shape)));
+        return {in[0].dtype, reshape.shape};
+    }
+    TensorType operator()(const op::Permute &permute) const {
+        const Shape &x = only().shape;
+        std::vector<int64_t> sorted = permute.order;
+        std::sort(sorted.begin(), sorted.end());
+        TensorType result{in[0].dtype, {}};
+        for (size_t i = 0; i < sorted.size(); ++i) {
+            if (sorted.size() != x.size() || sorted[i] != int64_t(i))
+                refuse("the order does not name every dimension of " + shape_text(x) + " once");
+            result.shape.push_back(x[size_t(permute.order[i])]);
+        }
+        return result;
+    }
+    TensorType operator()(const op::Concat &concat) const {
+        need_count(in, 1, 1024);
+        TensorType result = in[0];
+        int64_t &total = result.shape.at(dim_of(in[0].shape, concat.dim));
+        for (const TensorType &next : in.subspan(1)) {
+            Shape expected = in[0].shape;
+            const size_t dim = dim_of(next.shape, concat.dim);
+            expected[dim] = next.shape[dim];
+            need_size(next, expected, "a part");
+            total += next.shape[dim];
+        }
+        return result;
+    }
+    TensorType operator()(const op::Slice &slice) const {
+        TensorType result = only();
+        int64_t &size = result.shape[dim_of(result.shape, slice.dim)];
+        if (slice.start < 0 || slice.end > size || slice.start > slice.end || slice.step < 1)
+            refuse(fmt::format("{}:{} is no range of {}", slice.start, slice.end, size));
+        size = (slice.end - slice.start + slice.step - 1) / slice.step;
+        return result;
+    }
+    TensorType operator()(const op::PadEnd &pad) const {
+        TensorType result = only();
+        if (pad.amounts.size() != result.shape.size())
+            refuse("takes one amount for each dimension of " + shape_text(result.shape));
+        for (size_t i = 0; i < pad.amounts.size(); ++i)
+            result.shape[i] += pad.amounts[i];
+        return result;
+    }
+    TensorType operator()(const op::Roll &roll) const {
+        dim_of(only().shape, roll.dims[0]);
+        dim_of(only().shape, roll.dims[1]);
+        return in[0];
+    }
+    TensorType operator()(const op::Gather & /*op*/) const {
+        need_count(in, 2, 2);
+        TensorType result = in[0];
+        result.shape.at(dim_of(result.shape, 0)) = need_rank(in[1], 1, "index")[0];
+        return result;
+    }
+    TensorType operator()(const op::LayerNorm & /*op*/) const {
+        need_count(in, 3, 3);
+        const Shape channels{in[0].shape.at(dim_of(in[0].shape, int64_t(in[0].shape.size()) - 1))};
+        need_size(in[1], channels, "weight");
+        need_size(in[2], channels, "bias");
+        return in[0];
+    }
+    TensorType operator()(const op::Softmax & /*op*/) const { return only(); }
+    TensorType operator()(const op::Normalize & /*op*/) const { return only(); }
+    TensorType operator()(const op::ClampMax & /*op*/) const { return only(); }
+    TensorType operator()(const op::MatMul & /*op*/) const {
+        need_count(in, 2, 2);
+        const Shape &a = in[0].shape;
+        const Shape &b = in[1].shape;
+        if (a.size() < 2 || b.size() < 2 || a.back() != b[b.size() - 2])
+            refuse(fmt::format("{} and {} do not multiply", shape_text(a), shape_text(b)));
+        TensorType result{in[0].dtype,
+                          broadcast_shapes({a.begin(), a.end() - 2}, {b.begin(), b.end() - 2})};
+        result.shape.push_back(a[a.size() - 2]);
+        result.shape.push_back(b.back());
+        return result;
+    }
+
 private:
+    static size_t dim_of(const Shape &shape, int64_t dim) {
+        if (dim < 0 || dim >= int64_t(shape.size()))
+            refuse(fmt::format("{} has no dimension {}", shape_text(shape), dim));
+        return size_t(dim);
+    }
+    template<typename Pool>
+    TensorType pooled(const Pool &pool) const {
+        const Shape &x = need_rank(only(), 4, "input");
+        return {in[0].dtype,
+                {x[0], x[1], windows(x[2], pool.kernel[0], pool.stride[0], 2 * pool.padding[0], 1),
+                 windows(x[3], pool.kernel[1], pool.stride[1], 2 * pool.padding[1], 1)}};
+    }
     TensorType broadcast() const {
         need_count(in, 2, 2);
-        const bool swap = in[0].shape.size() < in[1].shape.size();
-        TensorType result = in[swap ? 1 : 0];
-        const Shape &other = in[swap ? 0 : 1].shape;
-        for (size_t i = 1; i <= other.size(); ++i) {
-            int64_t &size = result.shape[result.shape.size() - i];
-            const int64_t second = other[other.size() - i];
-            if (size != second && size != 1 && second != 1)
-                refuse(fmt::format("{} and {} do not broadcast", shape_text(in[0].shape),
-                                   shape_text(in[1].shape)));
-            size = size == 1 ? second : size;
+        return {in[0].dtype, broadcast_shapes(in[0].shape, in[1].shape)};
+    }
+    static Shape broadcast_shapes(const Shape &a, const Shape &b) {
+        if (a.size() < b.size())
+            return broadcast_shapes(b, a);
+        Shape result = a;
+        for (size_t i = 1; i <= b.size(); ++i) {
+            int64_t &size = result[a.size() - i];
+            const int64_t other = b[b.size() - i];
+            if (size != other && size != 1 && other != 1)
+                refuse(fmt::format("{} and {} do not broadcast", shape_text(a), shape_text(b)));
+            size = size == 1 ? other : size;
         }
         return result;
     }

@@ -9,8 +9,12 @@
 namespace tvw {
 namespace {
 
-constexpr std::string_view kActivationNames[] = {"relu",    "relu6",     "silu",
-                                                 "sigmoid", "hardswish", "hardsigmoid"};
+constexpr std::string_view kActivationNames[] = {
+    "relu", "relu6", "silu", "sigmoid", "hardswish", "hardsigmoid", "gelu", "tanh", "exp"};
+
+std::string list_text(const std::vector<int64_t> &values) {
+    return fmt::format("[{}]", fmt::join(values, ", "));
+}
 
 /// "3" where all are equal, "(3, 2)" otherwise.
 template<size_t N>
@@ -55,17 +59,48 @@ struct AttributesOf {
         return Attributes().append("eps", fmt::format("{}", norm.eps)).text();
     }
     std::string operator()(const op::MaxPool2d &pool) const {
-        return Attributes()
-            .append("kernel", sizes_text(pool.kernel))
-            .add("stride", pool.stride, Size2{1, 1})
-            .add("padding", pool.padding, Size2{0, 0})
-            .text();
+        return window(pool).add("ceil_mode", pool.ceil_mode ? 1 : 0, 0).text();
     }
+    std::string operator()(const op::AvgPool2d &pool) const { return window(pool).text(); }
     std::string operator()(const op::AdaptiveAvgPool2d &pool) const {
         return Attributes().append("output", sizes_text(pool.output)).text();
     }
     std::string operator()(const op::Flatten &flatten) const {
         return Attributes().append("start", std::to_string(flatten.start)).text();
+    }
+    std::string operator()(const op::Reshape &reshape) const {
+        return Attributes().append("shape", list_text(reshape.shape)).text();
+    }
+    std::string operator()(const op::Permute &permute) const {
+        return Attributes().append("order", list_text(permute.order)).text();
+    }
+    std::string operator()(const op::Concat &concat) const {
+        return Attributes().append("dim", std::to_string(concat.dim)).text();
+    }
+    std::string operator()(const op::Slice &slice) const {
+        return Attributes()
+            .append("dim", std::to_string(slice.dim))
+            .append("range", fmt::format("{}:{}", slice.start, slice.end))
+            .add("step", slice.step, 1)
+            .text();
+    }
+    std::string operator()(const op::PadEnd &pad) const {
+        return Attributes().append("amounts", list_text(pad.amounts)).text();
+    }
+    std::string operator()(const op::Roll &roll) const {
+        return Attributes()
+            .append("dims", sizes_text(roll.dims))
+            .append("shifts", sizes_text(roll.shifts))
+            .text();
+    }
+    std::string operator()(const op::LayerNorm &norm) const {
+        return Attributes().append("eps", fmt::format("{}", norm.eps)).text();
+    }
+    std::string operator()(const op::Normalize &normalize) const {
+        return Attributes().append("eps", fmt::format("{}", normalize.eps)).text();
+    }
+    std::string operator()(const op::ClampMax &clamp) const {
+        return Attributes().append("most", fmt::format("{}", clamp.most)).text();
     }
     std::string operator()(const op::Identity &identity) const {
         return Attributes().append("of", identity.of).text();
@@ -73,6 +108,16 @@ struct AttributesOf {
     template<typename Other>
     std::string operator()(const Other & /*no attributes*/) const {
         return {};
+    }
+
+private:
+    template<typename Pool>
+    static Attributes window(const Pool &pool) {
+        const Pool usual;
+        return Attributes()
+            .append("kernel", sizes_text(pool.kernel))
+            .add("stride", pool.stride, usual.stride)
+            .add("padding", pool.padding, usual.padding);
     }
 };
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace tvw {
 
@@ -52,7 +53,17 @@ struct Linear {
     static constexpr std::string_view kName = "linear";
 };
 
-enum class ActivationKind { kRelu, kRelu6, kSilu, kSigmoid, kHardswish, kHardsigmoid };
+enum class ActivationKind {
+    kRelu,
+    kRelu6,
+    kSilu,
+    kSigmoid,
+    kHardswish,
+    kHardsigmoid,
+    kGelu, ///< the exact one, with erf
+    kTanh,
+    kExp,
+};
 
 /// x; element by element.
 struct Activation {
@@ -75,6 +86,15 @@ struct MaxPool2d {
     static constexpr std::string_view kName = "max_pool2d";
     Size2 kernel{1, 1};
     Size2 stride{1, 1};
+    Size2 padding{0, 0};    ///< of both sides
+    bool ceil_mode = false; ///< a window that starts inside may end outside
+};
+
+/// x; padding counts as zeros that are averaged over.
+struct AvgPool2d {
+    static constexpr std::string_view kName = "avg_pool2d";
+    Size2 kernel{1, 1};
+    Size2 stride{1, 1};
     Size2 padding{0, 0}; ///< of both sides
 };
 
@@ -90,6 +110,79 @@ struct Flatten {
     int64_t start = 1;
 };
 
+/// x; the same elements in C order under another shape.
+struct Reshape {
+    static constexpr std::string_view kName = "reshape";
+    Shape shape;
+};
+
+/// x; result dimension i is x's dimension `order[i]`.
+struct Permute {
+    static constexpr std::string_view kName = "permute";
+    std::vector<int64_t> order;
+};
+
+/// Any number of values, equal but for one dimension.
+struct Concat {
+    static constexpr std::string_view kName = "concat";
+    int64_t dim = 1;
+};
+
+/// x; every `step`th index of one dimension from `start` to before `end`.
+struct Slice {
+    static constexpr std::string_view kName = "slice";
+    int64_t dim = 0;
+    int64_t start = 0;
+    int64_t end = 0;
+    int64_t step = 1;
+};
+
+/// x; zeros after the end of dimensions, as many as dimensions in x.
+struct PadEnd {
+    static constexpr std::string_view kName = "pad_end";
+    std::vector<int64_t> amounts;
+};
+
+/// x; moves elements of two dimensions round, as torch.roll.
+struct Roll {
+    static constexpr std::string_view kName = "roll";
+    Size2 dims{0, 1};
+    Size2 shifts{0, 0};
+};
+
+/// x [R, …], index [K] int64: rows of x.
+struct Gather {
+    static constexpr std::string_view kName = "gather";
+};
+
+/// x [..., C], weight [C], bias [C].
+struct LayerNorm {
+    static constexpr std::string_view kName = "layer_norm";
+    double eps = 1e-5;
+};
+
+/// x; over the last dimension.
+struct Softmax {
+    static constexpr std::string_view kName = "softmax";
+};
+
+/// a [..., M, K], b [..., K, N]; leading dimensions broadcast.
+struct MatMul {
+    static constexpr std::string_view kName = "matmul";
+};
+
+/// x; each vector of the last dimension divided by its length, which counts as eps at least.
+struct Normalize {
+    static constexpr std::string_view kName = "normalize";
+    double eps = 1e-12;
+};
+
+/// x; no element above `most`.
+struct ClampMax {
+    static constexpr std::string_view kName = "clamp_max";
+    double most = 0;
+};
+
 /// x; what training would change and inference passes on, by the name of its module.
 struct Identity {
     static constexpr std::string_view kName = "identity";
@@ -100,7 +193,9 @@ struct Identity {
 
 using Op =
     std::variant<op::Input, op::Constant, op::Conv2d, op::BatchNorm, op::Linear, op::Activation,
-                 op::Add, op::Mul, op::MaxPool2d, op::AdaptiveAvgPool2d, op::Flatten, op::Identity>;
+                 op::Add, op::Mul, op::MaxPool2d, op::AvgPool2d, op::AdaptiveAvgPool2d, op::Flatten,
+                 op::Reshape, op::Permute, op::Concat, op::Slice, op::PadEnd, op::Roll, op::Gather,
+                 op::LayerNorm, op::Softmax, op::MatMul, op::Normalize, op::ClampMax, op::Identity>;
 
 /// "conv2d"; an activation goes by its own name ("relu").
 std::string_view op_name(const Op &op);

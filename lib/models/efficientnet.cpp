@@ -25,6 +25,9 @@ struct Row {
     int64_t layers;
 };
 
+/// U(±1/√out_features).
+constexpr Init kUniformFanOut{Distribution::Kind::kUniform, Init::Fan::kOut, 1};
+
 constexpr Row kV1[] = {
     {false, 1, 3, 1, 16, 1},  {false, 6, 3, 2, 24, 2},  {false, 6, 5, 2, 40, 2},
     {false, 6, 3, 2, 80, 3},  {false, 6, 5, 1, 112, 3}, {false, 6, 5, 2, 192, 4},
@@ -123,7 +126,7 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
 
     const Scope s = root.with_init({.conv_weight = Init::kKaimingNormalFanOut,
                                     .conv_bias = Init::kZeros,
-                                    .linear_weight = Init::kUniformFanOut,
+                                    .linear_weight = kUniformFanOut,
                                     .linear_bias = Init::kZeros});
     const Scope features = s / "features";
     int64_t index = 0;

@@ -104,7 +104,7 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
 
     const Scope s = root.with_init({.conv_weight = Init::kKaimingNormalFanOut,
                                     .conv_bias = Init::kZeros,
-                                    .linear_weight = Init::kNormal001,
+                                    .linear_weight = Init::normal(0.01),
                                     .linear_bias = Init::kZeros});
     const Scope features = s / "features";
     int64_t index = 0;

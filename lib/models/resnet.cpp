@@ -114,7 +114,7 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
 
     const Scope s = root.with_init({.conv_weight = Init::kKaimingNormalFanOut});
     x = conv(s / "conv1", x, 64, {.kernel = 7, .stride = 2});
-    x = max_pool(relu(batch_norm(s / "bn1", x)), 3, 2, 1);
+    x = max_pool(relu(batch_norm(s / "bn1", x)), {.kernel = 3, .stride = 2, .padding = 1});
     x = stage(s / "layer1", x, 64, variant.layers[0], 1, false, config);
     x = stage(s / "layer2", x, 128, variant.layers[1], 2, dilate[0], config);
     x = stage(s / "layer3", x, 256, variant.layers[2], 2, dilate[1], config);

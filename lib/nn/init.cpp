@@ -11,33 +11,27 @@ int64_t receptive_field(const Shape &weight) {
     return weight.size() > 2 ? numel({weight.begin() + 2, weight.end()}) : 1;
 }
 
-double fan_in(const Shape &weight) {
-    return double(weight.at(1) * receptive_field(weight));
-}
-double fan_out(const Shape &weight) {
-    return double(weight.at(0) * receptive_field(weight));
+double fan_of(Init::Fan fan, const Shape &weight) {
+    const auto field = double(receptive_field(weight));
+    switch (fan) {
+    case Init::Fan::kNone:
+        break;
+    case Init::Fan::kIn:
+        return double(weight.at(1)) * field;
+    case Init::Fan::kOut:
+        return double(weight.at(0)) * field;
+    case Init::Fan::kSum:
+        return double(weight.at(0) + weight.at(1)) * field;
+    }
+    return 1;
 }
 
 } // namespace
 
-Distribution distribution(Init init, const Shape &weight) {
-    using Kind = Distribution::Kind;
-    switch (init) {
-    case Init::kZeros:
-        return {Kind::kConstant, 0};
-    case Init::kOnes:
-        return {Kind::kConstant, 1};
-    case Init::kDefaultWeight:
-    case Init::kDefaultBias:
-        return {Kind::kUniform, 1 / std::sqrt(fan_in(weight))};
-    case Init::kKaimingNormalFanOut:
-        return {Kind::kNormal, std::sqrt(2 / fan_out(weight))};
-    case Init::kNormal001:
-        return {Kind::kNormal, 0.01};
-    case Init::kUniformFanOut:
-        return {Kind::kUniform, 1 / std::sqrt(fan_out(weight))};
-    }
-    return {};
+Distribution distribution(const Init &init, const Shape &weight) {
+    if (init.fan == Init::Fan::kNone)
+        return {init.kind, init.value};
+    return {init.kind, std::sqrt(init.value / fan_of(init.fan, weight))};
 }
 
 } // namespace tvw::nn

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nn/layers.h"
 
+#include "nn/emit.h"
+
 #include <algorithm>
 
 namespace tvw::nn {
 namespace {
-
-Value apply(Op op, std::initializer_list<Value> inputs, std::string name = {}) {
-    Graph &graph = *inputs.begin()->graph;
-    std::vector<ValueId> ids;
-    for (const Value &input : inputs)
-        ids.push_back(input.id);
-    return {&graph, graph.add(std::move(op), std::move(ids), std::move(name))};
-}
 
 /// What must be added to a side of `size` for ⌈size / stride⌉ windows.
 int64_t tf_same_padding(int64_t size, int64_t kernel, int64_t stride) {
@@ -22,27 +16,30 @@ int64_t tf_same_padding(int64_t size, int64_t kernel, int64_t stride) {
 
 Padding conv_padding(const ConvOptions &options, const Shape &image) {
     if (options.tf_same) {
-        const int64_t height = tf_same_padding(image[2], options.kernel, options.stride);
-        const int64_t width = tf_same_padding(image[3], options.kernel, options.stride);
+        const int64_t height = tf_same_padding(image[2], options.kernel.height, options.stride);
+        const int64_t width = tf_same_padding(image[3], options.kernel.width, options.stride);
         return {height / 2, width / 2, height - height / 2, width - width / 2};
     }
-    const int64_t side = options.padding.value_or((options.kernel - 1) / 2 * options.dilation);
-    return {side, side, side, side};
+    const Extent keep{(options.kernel.height - 1) / 2 * options.dilation,
+                      (options.kernel.width - 1) / 2 * options.dilation};
+    const Extent side = options.padding.value_or(keep);
+    return {side.height, side.width, side.height, side.width};
 }
 
 } // namespace
 
 Value conv(const Scope &s, Value x, int64_t out_channels, const ConvOptions &options) {
-    const Shape shape{out_channels, x.channels() / options.groups, options.kernel, options.kernel};
+    const Shape shape{out_channels, x.channels() / options.groups, options.kernel.height,
+                      options.kernel.width};
     const Value weight = s.parameter("weight", shape, s.init().conv_weight, shape);
     const op::Conv2d op{{options.stride, options.stride},
                         conv_padding(options, x.shape()),
                         {options.dilation, options.dilation},
                         options.groups};
     if (!options.bias)
-        return apply(op, {x, weight}, s.path());
+        return emit(op, {x, weight}, s.path());
     const Value bias = s.parameter("bias", {out_channels}, s.init().conv_bias, shape);
-    return apply(op, {x, weight, bias}, s.path());
+    return emit(op, {x, weight, bias}, s.path());
 }
 
 Value batch_norm(const Scope &s, Value x, const NormOptions &options) {
@@ -52,42 +49,23 @@ Value batch_norm(const Scope &s, Value x, const NormOptions &options) {
     const Value mean = s.buffer("running_mean", shape, 0);
     const Value variance = s.buffer("running_var", shape, 1);
     s.expect_counter("num_batches_tracked");
-    return apply(op::BatchNorm{options.eps}, {x, weight, bias, mean, variance}, s.path());
+    return emit(op::BatchNorm{options.eps}, {x, weight, bias, mean, variance}, s.path());
 }
 
-Value linear(const Scope &s, Value x, int64_t out_features) {
+Value linear(const Scope &s, Value x, int64_t out_features, bool bias) {
     const Shape shape{out_features, x.shape().back()};
     const Value weight = s.parameter("weight", shape, s.init().linear_weight, shape);
-    const Value bias = s.parameter("bias", {out_features}, s.init().linear_bias, shape);
-    return apply(op::Linear{}, {x, weight, bias}, s.path());
+    if (!bias)
+        return emit(op::Linear{}, {x, weight}, s.path());
+    const Value shift = s.parameter("bias", {out_features}, s.init().linear_bias, shape);
+    return emit(op::Linear{}, {x, weight, shift}, s.path());
 }
 
-Value activation(Value x, Activation kind) {
-    return apply(op::Activation{kind}, {x});
-}
-Value add(Value a, Value b) {
-    return apply(op::Add{}, {a, b});
-}
-Value mul(Value a, Value b) {
-    return apply(op::Mul{}, {a, b});
-}
-
-Value max_pool(Value x, int64_t kernel, int64_t stride, int64_t padding) {
-    return apply(op::MaxPool2d{{kernel, kernel}, {stride, stride}, {padding, padding}}, {x});
-}
-
-Value adaptive_avg_pool(Value x, int64_t output) {
-    return apply(op::AdaptiveAvgPool2d{{output, output}}, {x});
-}
-
-Value flatten(Value x, int64_t start) {
-    return apply(op::Flatten{start}, {x});
-}
-Value dropout(Value x) {
-    return apply(op::Identity{"dropout"}, {x});
-}
-Value stochastic_depth(Value x) {
-    return apply(op::Identity{"stochastic_depth"}, {x});
+Value layer_norm(const Scope &s, Value x, double eps) {
+    const Shape shape{x.shape().back()};
+    const Value weight = s.parameter("weight", shape, Init::kOnes, shape);
+    const Value bias = s.parameter("bias", shape, Init::kZeros, shape);
+    return emit(op::LayerNorm{eps}, {x, weight, bias}, s.path());
 }
 
 Value conv_norm_activation(const Scope &s, Value x, int64_t out_channels,

@@ -3,18 +3,27 @@
 // names, in evaluation mode. Image values are [N, C, H, W].
 #pragma once
 
-#include "nn/scope.h"
+#include "nn/functions.h"
 
 #include <cstdint>
 #include <optional>
 
 namespace tvw::nn {
 
+/// Height and width; one number stands for both.
+struct Extent {
+    constexpr Extent(int64_t both) : height(both), width(both) {} // NOLINT: implicit on purpose
+    constexpr Extent(int64_t h, int64_t w) : height(h), width(w) {}
+
+    int64_t height;
+    int64_t width;
+};
+
 struct ConvOptions {
-    int64_t kernel = 1;
+    Extent kernel = 1;
     int64_t stride = 1;
-    std::optional<int64_t> padding =
-        {}; ///< none: (kernel - 1) / 2 * dilation, which keeps the size
+    /// None: (kernel - 1) / 2 * dilation, which keeps the size.
+    std::optional<Extent> padding = {};
     int64_t dilation = 1;
     int64_t groups = 1;
     bool bias = false;
@@ -27,24 +36,12 @@ struct NormOptions {
     Init weight = Init::kOnes;
 };
 
-using Activation = op::ActivationKind;
-
 Value conv(const Scope &s, Value x, int64_t out_channels, const ConvOptions &options = {});
 Value batch_norm(const Scope &s, Value x, const NormOptions &options = {});
-Value linear(const Scope &s, Value x, int64_t out_features);
+Value linear(const Scope &s, Value x, int64_t out_features, bool bias = true);
 
-Value activation(Value x, Activation kind);
-inline Value relu(Value x) {
-    return activation(x, Activation::kRelu);
-}
-Value add(Value a, Value b);
-Value mul(Value a, Value b);
-Value max_pool(Value x, int64_t kernel, int64_t stride, int64_t padding = 0);
-Value adaptive_avg_pool(Value x, int64_t output = 1);
-Value flatten(Value x, int64_t start = 1);
-/// Nothing in inference; kept in the graph as built.
-Value dropout(Value x);
-Value stochastic_depth(Value x);
+/// Over the last dimension.
+Value layer_norm(const Scope &s, Value x, double eps = 1e-5);
 
 /// torchvision.ops.Conv2dNormActivation: convolution "0", batch norm "1", activation.
 Value conv_norm_activation(const Scope &s, Value x, int64_t out_channels,

@@ -19,7 +19,7 @@ Scope Scope::with_init(const InitScheme &init) const {
     return scope;
 }
 
-Value Scope::parameter(std::string_view name, const Shape &shape, Init init,
+Value Scope::parameter(std::string_view name, const Shape &shape, const Init &init,
                        const Shape &weight) const {
     const std::string full = key(name);
     HostTensor tensor =

@@ -22,10 +22,10 @@ struct Value {
 
 /// What a family's constructor initialises its layers with.
 struct InitScheme {
-    Init conv_weight = Init::kDefaultWeight;
-    Init conv_bias = Init::kDefaultBias;
-    Init linear_weight = Init::kDefaultWeight;
-    Init linear_bias = Init::kDefaultBias;
+    Init conv_weight = Init::kDefault;
+    Init conv_bias = Init::kDefault;
+    Init linear_weight = Init::kDefault;
+    Init linear_bias = Init::kDefault;
 };
 
 class Scope {
@@ -42,7 +42,7 @@ public:
     Graph &graph() const { return *graph_; }
 
     /// A learnt tensor below this path; `weight` is the shape its initialisation looks at.
-    Value parameter(std::string_view name, const Shape &shape, Init init,
+    Value parameter(std::string_view name, const Shape &shape, const Init &init,
                     const Shape &weight) const;
     /// A tensor that training keeps but does not learn.
     Value buffer(std::string_view name, const Shape &shape, double initial) const;

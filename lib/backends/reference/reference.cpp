@@ -7,6 +7,8 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
+
 namespace tvw {
 namespace {
 
@@ -16,12 +18,13 @@ public:
     std::vector<HostTensor> run(const std::vector<HostTensor> &inputs) override;
 
 private:
+    void plan_lifetimes();
     void release_after(ValueId id, std::vector<at::Tensor> &values) const;
 
     Graph graph_;
     std::vector<ValueId> inputs_;
     std::vector<at::Tensor> constants_; ///< by node; undefined for what is computed
-    std::vector<ValueId> last_use_;     ///< by node
+    std::vector<ValueId> last_use_;     ///< by node; -1: leads to no output, so is not computed
 };
 
 ReferencePlan::ReferencePlan(const Graph &graph)
@@ -32,11 +35,20 @@ ReferencePlan::ReferencePlan(const Graph &graph)
             inputs_.push_back(id);
         if (const auto *constant = std::get_if<op::Constant>(&node.op))
             constants_[size_t(id)] = to_aten(constant->tensor);
-        for (const ValueId input : node.inputs)
-            last_use_[size_t(input)] = id;
     }
+    plan_lifetimes();
+}
+
+void ReferencePlan::plan_lifetimes() {
+    const auto end = ValueId(graph_.nodes().size());
     for (const auto &[name, id] : graph_.outputs())
-        last_use_[size_t(id)] = ValueId(graph_.nodes().size());
+        last_use_[size_t(id)] = end;
+    for (ValueId id = end; id-- > 0;) {
+        if (last_use_[size_t(id)] < 0)
+            continue;
+        for (const ValueId input : graph_.node(id).inputs)
+            last_use_[size_t(input)] = std::max(last_use_[size_t(input)], id);
+    }
 }
 
 /// Frees what no later node reads, so that a run holds no more than it must.
@@ -54,7 +66,7 @@ std::vector<HostTensor> ReferencePlan::run(const std::vector<HostTensor> &inputs
         values[size_t(inputs_[i])] = to_aten(inputs.at(i).contiguous());
     std::vector<at::Tensor> arguments;
     for (ValueId id = 0; id < ValueId(graph_.nodes().size()); ++id) {
-        if (values[size_t(id)].defined())
+        if (values[size_t(id)].defined() || last_use_[size_t(id)] < 0)
             continue;
         arguments.clear();
         for (const ValueId input : graph_.node(id).inputs)
