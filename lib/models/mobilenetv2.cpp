@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381).
+#include "nn/builder.h"
+
+#include <algorithm>
+
+namespace tvw {
+namespace {
+
+using namespace nn;
+
+struct Variant {
+    const char *name;
+};
+
+constexpr Variant kVariants[] = {{"mobilenet_v2"}};
+constexpr auto kRelu6 = Activation::kRelu6;
+
+/// Table 2 of the paper.
+struct Row {
+    int64_t expand;
+    int64_t out;
+    int64_t layers;
+    int64_t stride;
+};
+
+constexpr Row kRows[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                         {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+
+/// Unlike later networks' blocks, this one keeps convolution and norm of its projection apart.
+Value block(const Scope &s, Value x, int64_t expand, int64_t out, int64_t stride) {
+    const int64_t hidden = x.channels() * expand;
+    int64_t child = 0;
+    Value y = x;
+    if (expand != 1)
+        y = conv_norm_activation(s / child++, y, hidden, {}, kRelu6);
+    y = conv_norm_activation(s / child++, y, hidden,
+                             {.kernel = 3, .stride = stride, .groups = hidden}, kRelu6);
+    y = conv(s / child++, y, out);
+    y = batch_norm(s / child, y);
+    return stride == 1 && x.channels() == out ? add(x, y) : y;
+}
+
+Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant & /*only one*/) {
+    const int64_t num_classes = arguments.integer("num_classes", 1000);
+    const double width_mult = arguments.number("width_mult", 1);
+    const int64_t round_nearest = arguments.integer("round_nearest", 8);
+    arguments.ignore("dropout");
+    const auto channels = [&](int64_t count, double width) {
+        return make_divisible(double(count) * width, round_nearest);
+    };
+
+    const Scope s = root.with_init({.conv_weight = Init::kKaimingNormalFanOut,
+                                    .conv_bias = Init::kZeros,
+                                    .linear_weight = Init::normal(0.01),
+                                    .linear_bias = Init::kZeros});
+    const Scope features = s / "features";
+    int64_t index = 0;
+    x = conv_norm_activation(features / index++, x, channels(32, width_mult),
+                             {.kernel = 3, .stride = 2}, kRelu6);
+    for (const Row &row : kRows) {
+        for (int64_t i = 0; i < row.layers; ++i)
+            x = block(features / index++ / "conv", x, row.expand, channels(row.out, width_mult),
+                      i == 0 ? row.stride : 1);
+    }
+    x = conv_norm_activation(features / index, x, channels(1280, std::max(1.0, width_mult)), {},
+                             kRelu6);
+    x = dropout(flatten(adaptive_avg_pool(x)));
+    return linear(s / "classifier" / 1, x, num_classes);
+}
+
+} // namespace
+
+nn::Family mobilenetv2() { return make_family(kVariants, build); }
+
+} // namespace tvw
