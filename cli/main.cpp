@@ -38,7 +38,9 @@ int run(int argc, char **argv) {
     app.require_subcommand(1);
     Context context;
     // Commands in the order in which --help shows them.
-    (void)context;
+    add_list(app, context);
+    add_weights(app, context);
+    add_show(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {

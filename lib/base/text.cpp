@@ -112,16 +112,22 @@ bool is_printable(std::string_view text) {
     return all_characters(text, [](std::string_view character) { return !is_control(character); });
 }
 
-std::string quoted(std::string_view text) {
+std::string shown(std::string_view text) {
     constexpr size_t kLongest = 80;
-    std::string result = "'";
-    while (!text.empty() && result.size() <= kLongest) {
+    std::string result;
+    while (!text.empty() && result.size() < kLongest) {
         const size_t size = std::max<size_t>(character_size(text), 1);
         const std::string_view character = text.substr(0, size);
         result += is_printable(character) ? character : "?";
         text.remove_prefix(size);
     }
-    return result + (text.empty() ? "'" : "…'");
+    return result + (text.empty() ? "" : "…");
+}
+
+std::string in_quotes(std::string_view text) {
+    std::string result = "'";
+    result += shown(text);
+    return result += '\'';
 }
 
 } // namespace tvw
