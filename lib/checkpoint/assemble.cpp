@@ -60,8 +60,8 @@ std::optional<StateValue> Assembler::value(const PickleValue &value) {
             return global_entry(value.index()).dtype;
         [[fallthrough]];
     default:
-        refuse_unsupported(fmt::format("{}, but a state dict holds tensors",
-                                       type_text(value.type)));
+        refuse_unsupported(
+            fmt::format("{}, but a state dict holds tensors", type_text(value.type)));
     }
 }
 

@@ -13,8 +13,7 @@ constexpr size_t kChunk = size_t{64} << 10;
 
 } // namespace
 
-ByteReader::ByteReader(const Source &source, uint64_t begin, uint64_t end,
-                       std::string end_reason)
+ByteReader::ByteReader(const Source &source, uint64_t begin, uint64_t end, std::string end_reason)
     : source_(source),
       end_(std::max(begin, std::min(end, source.size()))),
       end_reason_(std::move(end_reason)),

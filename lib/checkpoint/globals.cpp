@@ -61,9 +61,9 @@ bool is_network_module(std::string_view module) {
 } // namespace
 
 size_t find_global(std::string_view module, std::string_view name) {
-    const auto *entry = std::find_if(
-        std::begin(kGlobals), std::end(kGlobals),
-        [&](const GlobalEntry &e) { return e.module == module && e.name == name; });
+    const auto *entry =
+        std::find_if(std::begin(kGlobals), std::end(kGlobals),
+                     [&](const GlobalEntry &e) { return e.module == module && e.name == name; });
     if (entry != std::end(kGlobals))
         return size_t(entry - std::begin(kGlobals));
     const std::string full = quoted(fmt::format("{}.{}", module, name));

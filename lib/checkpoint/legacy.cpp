@@ -47,8 +47,7 @@ void check_magic(const Source &source, uint64_t &position) {
 
 void check_protocol(const Source &source, const Pickle &protocol) {
     if (protocol.top.type != PickleType::kInt || protocol.top.payload != kProtocol)
-        source.unsupported(protocol.top.at,
-                           fmt::format("not torch.save's protocol {}", kProtocol));
+        source.unsupported(protocol.top.at, fmt::format("not torch.save's protocol {}", kProtocol));
 }
 
 /// The machine that wrote the file: {"little_endian": True, …}.
@@ -56,8 +55,7 @@ void check_system(const Source &source, const Pickle &system) {
     if (system.top.type == PickleType::kDict) {
         const auto &items = system.items(system.top);
         for (size_t i = 0; i < items.size(); i += 2) {
-            if (items[i].type != PickleType::kString ||
-                system.string(items[i]) != "little_endian")
+            if (items[i].type != PickleType::kString || system.string(items[i]) != "little_endian")
                 continue;
             if (items[i + 1].type == PickleType::kBool && items[i + 1].payload == 1)
                 return;

@@ -301,8 +301,8 @@ PickleValue &PickleMachine::top(PickleType type) {
     if (stack_.size() <= floor())
         refuse("the stack is empty");
     if (stack_.back().type != type)
-        refuse(fmt::format("applied to {}, not {}", type_text(stack_.back().type),
-                           type_text(type)));
+        refuse(
+            fmt::format("applied to {}, not {}", type_text(stack_.back().type), type_text(type)));
     return stack_.back();
 }
 

@@ -139,8 +139,8 @@ size_t Rebuilder::declare_storage(const std::string &key, DType dtype, uint64_t 
         refuse(fmt::format("storage {} of {}×{} cannot be in a file of {} bytes", quoted(key),
                            numel, dtype_name(dtype), file_bytes_));
     if (total_bytes_ > limits_.tensor_bytes)
-        refuse_unsupported(fmt::format("the storages have more bytes than the limit of {}",
-                                       limits_.tensor_bytes));
+        refuse_unsupported(
+            fmt::format("the storages have more bytes than the limit of {}", limits_.tensor_bytes));
     pickle_.storages.push_back({key, dtype, numel, bytes, at});
     storage_index_.emplace(key, pickle_.storages.size() - 1);
     return pickle_.storages.size() - 1;
@@ -198,8 +198,8 @@ PickledTensor Rebuilder::view(Arguments arguments) {
         std::vector<int64_t> result_numbers;
         const auto &items = pickle_.items(value);
         if (items.size() > kLargestRank)
-            refuse_unsupported(fmt::format("{} dimensions; at most {} are read", items.size(),
-                                           kLargestRank));
+            refuse_unsupported(
+                fmt::format("{} dimensions; at most {} are read", items.size(), kLargestRank));
         for (const PickleValue &item : items)
             result_numbers.push_back(natural(item, what));
         return result_numbers;
@@ -208,8 +208,8 @@ PickledTensor Rebuilder::view(Arguments arguments) {
     result.strides = numbers(arguments[3], "a tensor's stride");
     const ViewExtent extent = view_extent(result.shape, result.strides, offset);
     if (extent.end > part.numel)
-        refuse(fmt::format("{} elements at {} reach past a storage of {}",
-                           shape_text(result.shape), offset, part.numel));
+        refuse(fmt::format("{} elements at {} reach past a storage of {}", shape_text(result.shape),
+                           offset, part.numel));
     uint64_t bytes = 0;
     if (!multiply(extent.numel, item_size(result.dtype), bytes))
         refuse("a tensor's number of bytes does not fit 64 bits");
@@ -219,8 +219,8 @@ PickledTensor Rebuilder::view(Arguments arguments) {
                                        "more than the limit of {} bytes",
                                        limits_.repeated_bytes));
     if (!add(viewed_bytes_, bytes, viewed_bytes_) || viewed_bytes_ > limits_.tensor_bytes)
-        refuse_unsupported(fmt::format("the tensors have more bytes than the limit of {}",
-                                       limits_.tensor_bytes));
+        refuse_unsupported(
+            fmt::format("the tensors have more bytes than the limit of {}", limits_.tensor_bytes));
     result.offset = int64_t(part.offset + offset); // both lie inside the storage
     return result;
 }

@@ -19,9 +19,9 @@ struct Name {
     std::string_view text;
 };
 constexpr Name kNames[] = {
-    {DType::kBool, "BOOL"},    {DType::kUInt8, "U8"},     {DType::kInt8, "I8"},
-    {DType::kInt16, "I16"},    {DType::kInt32, "I32"},    {DType::kInt64, "I64"},
-    {DType::kFloat16, "F16"},  {DType::kBFloat16, "BF16"}, {DType::kFloat32, "F32"},
+    {DType::kBool, "BOOL"},   {DType::kUInt8, "U8"},      {DType::kInt8, "I8"},
+    {DType::kInt16, "I16"},   {DType::kInt32, "I32"},     {DType::kInt64, "I64"},
+    {DType::kFloat16, "F16"}, {DType::kBFloat16, "BF16"}, {DType::kFloat32, "F32"},
     {DType::kFloat64, "F64"},
 };
 

@@ -68,9 +68,8 @@ HostTensor read_tensor(const Source &source, uint64_t data, const SafetensorsEnt
     const std::span<std::byte> target(tensor.storage()->data(), tensor.storage()->size());
     source.read(data + entry.range[0], target);
     // C++ may not even look at a bool that is neither 0 nor 1.
-    if (*dtype == DType::kBool && std::any_of(target.begin(), target.end(), [](std::byte byte) {
-            return byte > std::byte{1};
-        }))
+    if (*dtype == DType::kBool && std::any_of(target.begin(), target.end(),
+                                              [](std::byte byte) { return byte > std::byte{1}; }))
         source.corrupt(data + entry.range[0], quoted(entry.name) + " holds bools other than 0, 1");
     return tensor;
 }
@@ -78,8 +77,8 @@ HostTensor read_tensor(const Source &source, uint64_t data, const SafetensorsEnt
 } // namespace
 
 bool is_safetensors(const Source &source) {
-    return source.size() > kSafetensorsPrefix &&
-           source.number<char>(kSafetensorsPrefix) == '{' && source.number<uint8_t>(7) == 0;
+    return source.size() > kSafetensorsPrefix && source.number<char>(kSafetensorsPrefix) == '{' &&
+           source.number<uint8_t>(7) == 0;
 }
 
 StateDict read_safetensors(const Source &source, const CheckpointLimits &limits) {

@@ -21,9 +21,9 @@ void check_tensor(const NamedTensor &named) {
     if (!named.tensor.has_data())
         throw Error(ErrorKind::kInvalidArgument, quoted(named.name) + " is a shape without data");
     if (safetensors_name(named.tensor.dtype()).empty())
-        throw Error(ErrorKind::kNotSupported,
-                    quoted(named.name) + " is " + std::string(dtype_name(named.tensor.dtype())) +
-                        ", which safetensors files cannot hold");
+        throw Error(ErrorKind::kNotSupported, quoted(named.name) + " is " +
+                                                  std::string(dtype_name(named.tensor.dtype())) +
+                                                  ", which safetensors files cannot hold");
 }
 
 uint64_t packed_bytes(const HostTensor &tensor) {

@@ -49,9 +49,9 @@ std::string quoted(std::string_view text) {
             return result + "…\"";
         const size_t length = utf8_length(text);
         // C1 controls are two bytes in UTF-8, and terminals obey them too.
-        const bool control = length == 1 ? uint8_t(text[0]) < 0x20 || text[0] == 0x7f
-                                         : length == 2 && uint8_t(text[0]) == 0xc2 &&
-                                               uint8_t(text[1]) < 0xa0;
+        const bool control =
+            length == 1 ? uint8_t(text[0]) < 0x20 || text[0] == 0x7f
+                        : length == 2 && uint8_t(text[0]) == 0xc2 && uint8_t(text[1]) < 0xa0;
         if (length == 0 || control) {
             result += fmt::format("\\x{:02x}", uint8_t(text[0]));
             text.remove_prefix(1);

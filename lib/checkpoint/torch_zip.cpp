@@ -95,9 +95,9 @@ Pickle TorchZip::read_pickle(const CheckpointLimits &limits) const {
                             "a zip archive, but not torch.save's: no " +
                                 quoted(prefix_ + "data.pkl"));
     if (entry->size > limits.pickle_bytes)
-        source_.unsupported(entry->at, fmt::format("{} of {} bytes, more than the limit of {}",
-                                                   quoted(entry->name), entry->size,
-                                                   limits.pickle_bytes));
+        source_.unsupported(entry->at,
+                            fmt::format("{} of {} bytes, more than the limit of {}",
+                                        quoted(entry->name), entry->size, limits.pickle_bytes));
     verify_crc(source_, *entry);
     ByteReader reader(source_, entry->data, entry->data + entry->size,
                       quoted(entry->name) + " ends in the middle");

@@ -54,9 +54,9 @@ ZipArchive::ZipArchive(const Source &source, const CheckpointLimits &limits) : s
 }
 
 const ZipEntry *ZipArchive::find(std::string_view name) const {
-    const auto entry =
-        std::lower_bound(entries_.begin(), entries_.end(), name,
-                         [](const ZipEntry &e, std::string_view wanted) { return e.name < wanted; });
+    const auto entry = std::lower_bound(
+        entries_.begin(), entries_.end(), name,
+        [](const ZipEntry &e, std::string_view wanted) { return e.name < wanted; });
     return entry != entries_.end() && entry->name == name ? &*entry : nullptr;
 }
 
@@ -70,8 +70,9 @@ void ZipArchive::check_names() const {
         lower.emplace_back(lower_case(entry.name), &entry);
     }
     std::sort(lower.begin(), lower.end());
-    const auto twice = std::adjacent_find(
-        lower.begin(), lower.end(), [](const auto &a, const auto &b) { return a.first == b.first; });
+    const auto twice =
+        std::adjacent_find(lower.begin(), lower.end(),
+                           [](const auto &a, const auto &b) { return a.first == b.first; });
     if (twice != lower.end())
         source_.corrupt(twice->second->at, quoted(twice->second->name) + " is in the zip twice");
 }
@@ -84,9 +85,8 @@ void ZipArchive::check_entry(ZipEntry &entry) const {
     if ((entry.flags & kEncrypted) != 0)
         source_.unsupported(entry.at, quoted(entry.name) + " is encrypted");
     if (entry.method != kZipStored && (entry.method != kZipDeflated || entries_.size() > 1))
-        source_.unsupported(entry.at,
-                            fmt::format("{} is compressed (method {}); torch.save stores",
-                                        quoted(entry.name), entry.method));
+        source_.unsupported(entry.at, fmt::format("{} is compressed (method {}); torch.save stores",
+                                                  quoted(entry.name), entry.method));
     if (entry.method == kZipStored && entry.size != entry.packed_size)
         corrupt("has two sizes");
     std::array<std::byte, kLocalSize> header;

@@ -19,6 +19,7 @@ public:
     const std::vector<ZipEntry> &entries() const { return entries_; }
     /// nullptr if there is none.
     const ZipEntry *find(std::string_view name) const;
+
 private:
     void check_names() const;
     void check_entry(ZipEntry &entry) const;
