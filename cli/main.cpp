@@ -38,7 +38,7 @@ int run(int argc, char **argv) {
     app.require_subcommand(1);
     Context context;
     // Commands in the order in which --help shows them.
-    (void)context;
+    add_check(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
