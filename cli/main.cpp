@@ -41,6 +41,9 @@ int run(int argc, char **argv) {
     add_list(app, context);
     add_weights(app, context);
     add_show(app, context);
+    add_check(app, context);
+    add_run(app, context);
+    add_graph(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
