@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -118,7 +120,11 @@ std::string shown(std::string_view text) {
     while (!text.empty() && result.size() < kLongest) {
         const size_t size = std::max<size_t>(character_size(text), 1);
         const std::string_view character = text.substr(0, size);
-        result += is_printable(character) ? character : "?";
+        if (is_printable(character))
+            result += character;
+        else
+            for (const char byte : character)
+                result += fmt::format("\\x{:02x}", uint8_t(byte));
         text.remove_prefix(size);
     }
     return result + (text.empty() ? "" : "…");
