@@ -41,6 +41,7 @@ int run(int argc, char **argv) {
     add_list(app, context);
     add_weights(app, context);
     add_show(app, context);
+    add_check(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {

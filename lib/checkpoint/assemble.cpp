@@ -92,7 +92,7 @@ std::shared_ptr<Storage> Assembler::storage(size_t index) {
     if (plan.dtype == DType::kBool &&
         std::any_of(read->data(), read->data() + read->size(),
                     [](std::byte byte) { return byte > std::byte{1}; }))
-        source_.corrupt(plan.at, "storage " + quoted(plan.key) + " of bools holds other numbers");
+        source_.corrupt(plan.at, "storage " + in_quotes(plan.key) + " of bools holds other numbers");
     return read;
 }
 
@@ -108,7 +108,7 @@ std::string nested_state_dicts(const Pickle &pickle) {
         const auto &items = pickle.items(top[i + 1]);
         if (items.size() < 2 || items[1].type != PickleType::kTensor)
             continue;
-        names += (count++ == 0 ? "" : ", ") + quoted(pickle.string(top[i]));
+        names += (count++ == 0 ? "" : ", ") + in_quotes(pickle.string(top[i]));
     }
     return names;
 }
@@ -140,7 +140,7 @@ StateDict assemble(const Source &source, const Pickle &pickle, const CheckpointL
                                                    type_text(key.type)));
         const std::string &name = pickle.string(key);
         if (state_dict.find(name) != nullptr)
-            source.corrupt(key.at, "the key " + quoted(name) + " is there twice");
+            source.corrupt(key.at, "the key " + in_quotes(name) + " is there twice");
         if (state_dict.size() >= limits.tensors)
             source.unsupported(key.at,
                                fmt::format("more tensors than the limit of {}", limits.tensors));
@@ -149,7 +149,7 @@ StateDict assemble(const Source &source, const Pickle &pickle, const CheckpointL
                 state_dict.add(name, std::move(*value));
         } catch (const PickleRefusal &refusal) {
             source.fail(refusal.kind, items[i + 1].at,
-                        quoted(name) + " is not what it should be: " + refusal.what);
+                        in_quotes(name) + " is not what it should be: " + refusal.what);
         }
     }
     return state_dict;

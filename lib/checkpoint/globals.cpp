@@ -66,7 +66,7 @@ size_t find_global(std::string_view module, std::string_view name) {
                      [&](const GlobalEntry &e) { return e.module == module && e.name == name; });
     if (entry != std::end(kGlobals))
         return size_t(entry - std::begin(kGlobals));
-    const std::string full = quoted(fmt::format("{}.{}", module, name));
+    const std::string full = in_quotes(fmt::format("{}.{}", module, name));
     if (is_network_module(module))
         refuse_unsupported(full + " is code: the file holds a whole network. In Python, save its "
                                   "weights: torch.save(model.state_dict(), path)");

@@ -20,7 +20,7 @@ OutputFile::OutputFile(const std::filesystem::path &path) : path_(path) {
     std::error_code ignored;
     const auto status = std::filesystem::status(path, ignored);
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-        throw Error(ErrorKind::kIo, quoted(path.native()) + " is not a regular file");
+        throw Error(ErrorKind::kIo, in_quotes(path.native()) + " is not a regular file");
     // In the same folder, where a rename is atomic; the name is random so that two writers of one
     // file do not meet.
     temporary_ = path;
@@ -55,7 +55,7 @@ void OutputFile::commit() {
 }
 
 void OutputFile::fail(int code) const {
-    throw Error(ErrorKind::kIo, fmt::format("cannot write {}: {}", quoted(path_.native()),
+    throw Error(ErrorKind::kIo, fmt::format("cannot write {}: {}", in_quotes(path_.native()),
                                             std::generic_category().message(code)));
 }
 

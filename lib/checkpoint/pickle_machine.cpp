@@ -100,8 +100,10 @@ std::string PickleMachine::subject(uint8_t opcode) const {
             return v.type == PickleType::kString;
         });
         if (name != stack_.rend())
-            return quoted(pickle_.string(*name)) + ": ";
+            return in_quotes(pickle_.string(*name)) + ": ";
     }
+    if (opcode == kGlobal)
+        return "";
     const bool printable = opcode > 0x20 && opcode < 0x7f;
     return printable ? fmt::format("opcode '{}': ", char(opcode))
                      : fmt::format("opcode 0x{:02x}: ", opcode);
@@ -233,7 +235,7 @@ void PickleMachine::push_string(uint64_t length) {
                                        limits_.string_bytes));
     const std::string_view text = reader_.take(length);
     if (!is_utf8(text))
-        refuse("the string " + quoted(text) + " is not UTF-8");
+        refuse("the string " + in_quotes(text) + " is not UTF-8");
     push(pickle_.add_string(std::string(text)));
 }
 

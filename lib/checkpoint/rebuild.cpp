@@ -100,7 +100,7 @@ PickleValue Rebuilder::storage(const PickleValue &id) {
         refuse(fmt::format("a persistent id of {} items", items.size()));
     expect(items[0], PickleType::kString, "a persistent id's kind");
     if (pickle_.string(items[0]) != "storage")
-        refuse_unsupported("a persistent id of kind " + quoted(pickle_.string(items[0])));
+        refuse_unsupported("a persistent id of kind " + in_quotes(pickle_.string(items[0])));
     const GlobalEntry &type = global(items[1], "a storage's type");
     if (type.global != Global::kStorageType)
         refuse(fmt::format("{}.{} is not a storage's type", type.module, type.name));
@@ -129,15 +129,15 @@ size_t Rebuilder::declare_storage(const std::string &key, DType dtype, uint64_t 
     if (known != storage_index_.end()) {
         const PickledStorage &first = pickle_.storages[known->second];
         if (first.dtype != dtype || first.numel != numel)
-            refuse(fmt::format("storage {} is {}×{} here and {}×{} before", quoted(key), numel,
+            refuse(fmt::format("storage {} is {}×{} here and {}×{} before", in_quotes(key), numel,
                                dtype_name(dtype), first.numel, dtype_name(first.dtype)));
         return known->second;
     }
     uint64_t bytes = 0;
     if (!multiply(numel, item_size(dtype), bytes) || !add(total_bytes_, bytes, total_bytes_) ||
         total_bytes_ > file_bytes_)
-        refuse(fmt::format("storage {} of {}×{} cannot be in a file of {} bytes", quoted(key),
-                           numel, dtype_name(dtype), file_bytes_));
+        refuse(fmt::format("storage {} of {}×{} cannot be in a file of {} bytes", in_quotes(key), numel,
+                           dtype_name(dtype), file_bytes_));
     if (total_bytes_ > limits_.tensor_bytes)
         refuse_unsupported(
             fmt::format("the storages have more bytes than the limit of {}", limits_.tensor_bytes));

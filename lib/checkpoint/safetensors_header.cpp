@@ -79,7 +79,7 @@ std::string HeaderHandler::place() const {
     if (state_ == State::kMetadata)
         return " in its metadata";
     if ((state_ == State::kEntry || state_ == State::kArray) && !entries.empty())
-        return " in " + quoted(entries.back().name);
+        return " in " + in_quotes(entries.back().name);
     return "";
 }
 
@@ -110,7 +110,7 @@ bool HeaderHandler::key(string_t &name) {
 
 bool HeaderHandler::begin_entry(string_t &name) {
     if (name.empty() || !names_.insert(name).second)
-        return stop("the name " + quoted(name) + (name.empty() ? "" : " twice"));
+        return stop("the name " + in_quotes(name) + (name.empty() ? "" : " twice"));
     field_ = name;
     if (name == kSafetensorsMetadata)
         return true;
@@ -122,9 +122,9 @@ bool HeaderHandler::begin_entry(string_t &name) {
 
 bool HeaderHandler::begin_field(string_t &name) {
     if (name != "dtype" && name != "shape" && name != "data_offsets")
-        return stop("the unknown field " + quoted(name));
+        return stop("the unknown field " + in_quotes(name));
     if (!fields_.insert(name).second)
-        return stop("the field " + quoted(name) + " twice");
+        return stop("the field " + in_quotes(name) + " twice");
     field_ = name;
     return true;
 }

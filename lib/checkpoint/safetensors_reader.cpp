@@ -42,12 +42,12 @@ void check_ranges(const Source &source, uint64_t data,
             source.corrupt(kSafetensorsPrefix,
                            fmt::format("{} reaches from {} to {} in {} bytes of data; is the "
                                        "download complete?",
-                                       quoted(entry->name), entry->range[0], entry->range[1], end));
+                                       in_quotes(entry->name), entry->range[0], entry->range[1], end));
         if (entry->range[0] != position)
             source.corrupt(data + entry->range[0],
-                           quoted(entry->name) + (entry->range[0] < position
-                                                      ? " overlaps the tensor before it"
-                                                      : " leaves a gap before it"));
+                           in_quotes(entry->name) + (entry->range[0] < position
+                                                     ? " overlaps the tensor before it"
+                                                     : " leaves a gap before it"));
         position = entry->range[1];
     }
     if (position != end)
@@ -58,19 +58,19 @@ HostTensor read_tensor(const Source &source, uint64_t data, const SafetensorsEnt
     const std::optional<DType> dtype = safetensors_dtype(entry.dtype);
     if (!dtype)
         source.unsupported(kSafetensorsPrefix,
-                           quoted(entry.name) + " has dtype " + quoted(entry.dtype));
+                           in_quotes(entry.name) + " has dtype " + in_quotes(entry.dtype));
     const std::optional<uint64_t> bytes = byte_count(entry, *dtype);
     if (!bytes || *bytes != entry.range[1] - entry.range[0])
         source.corrupt(kSafetensorsPrefix,
                        fmt::format("{} has {} bytes, which is not what its shape needs",
-                                   quoted(entry.name), entry.range[1] - entry.range[0]));
+                                   in_quotes(entry.name), entry.range[1] - entry.range[0]));
     HostTensor tensor = HostTensor::zeros(*dtype, Shape(entry.shape.begin(), entry.shape.end()));
     const std::span<std::byte> target(tensor.storage()->data(), tensor.storage()->size());
     source.read(data + entry.range[0], target);
     // C++ may not even look at a bool that is neither 0 nor 1.
     if (*dtype == DType::kBool && std::any_of(target.begin(), target.end(),
                                               [](std::byte byte) { return byte > std::byte{1}; }))
-        source.corrupt(data + entry.range[0], quoted(entry.name) + " holds bools other than 0, 1");
+        source.corrupt(data + entry.range[0], in_quotes(entry.name) + " holds bools other than 0, 1");
     return tensor;
 }
 

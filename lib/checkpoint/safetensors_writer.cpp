@@ -17,11 +17,11 @@ namespace {
 void check_tensor(const NamedTensor &named) {
     if (named.name.empty() || !is_utf8(named.name) || named.name == kSafetensorsMetadata)
         throw Error(ErrorKind::kInvalidArgument,
-                    quoted(named.name) + " cannot be the name of a tensor in a safetensors file");
+                    in_quotes(named.name) + " cannot be the name of a tensor in a safetensors file");
     if (!named.tensor.has_data())
-        throw Error(ErrorKind::kInvalidArgument, quoted(named.name) + " is a shape without data");
+        throw Error(ErrorKind::kInvalidArgument, in_quotes(named.name) + " is a shape without data");
     if (safetensors_name(named.tensor.dtype()).empty())
-        throw Error(ErrorKind::kNotSupported, quoted(named.name) + " is " +
+        throw Error(ErrorKind::kNotSupported, in_quotes(named.name) + " is " +
                                                   std::string(dtype_name(named.tensor.dtype())) +
                                                   ", which safetensors files cannot hold");
 }
@@ -52,7 +52,7 @@ std::string make_header(const std::vector<NamedTensor> &tensors, const std::vect
         const HostTensor &tensor = tensors[i].tensor;
         if (header.contains(tensors[i].name))
             throw Error(ErrorKind::kInvalidArgument,
-                        "two tensors are called " + quoted(tensors[i].name));
+                        "two tensors are called " + in_quotes(tensors[i].name));
         header[tensors[i].name] = {
             {"dtype", safetensors_name(tensor.dtype())},
             {"shape", tensor.shape()},

@@ -41,12 +41,12 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     constexpr size_t kLongest = 80;
-    std::string result = "\"";
+    std::string result = "'";
     while (!text.empty()) {
         if (result.size() > kLongest)
-            return result + "…\"";
+            return result + "…'";
         const size_t length = utf8_length(text);
         // C1 controls are two bytes in UTF-8, and terminals obey them too.
         const bool control =
@@ -60,7 +60,7 @@ std::string quoted(std::string_view text) {
         result += text.substr(0, length);
         text.remove_prefix(length);
     }
-    return result + '"';
+    return result + '\'';
 }
 
 } // namespace tvw

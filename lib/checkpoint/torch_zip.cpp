@@ -49,13 +49,13 @@ TorchZip::TorchZip(const Source &source, const ZipArchive &archive)
             source.unsupported(entry.at,
                                fmt::format("a zip archive, but not torch.save's: {} and {} are "
                                            "not in one folder",
-                                           quoted(first), quoted(entry.name)));
+                                           in_quotes(first), in_quotes(entry.name)));
 }
 
 std::string TorchZip::small_text(const ZipEntry &entry) const {
     constexpr uint64_t kLongest = 32; // of a number or a word
     if (entry.size > kLongest)
-        source_.corrupt(entry.data, quoted(entry.name) + " is too long");
+        source_.corrupt(entry.data, in_quotes(entry.name) + " is too long");
     std::string text(entry.size, '\0');
     source_.read(entry.data, std::as_writable_bytes(std::span(text)));
     verify_crc(source_, entry, std::as_bytes(std::span(text)));
@@ -71,7 +71,7 @@ void TorchZip::check_kind() const {
     const ZipEntry *version = find("version");
     if (version == nullptr)
         source_.corrupt(archive_.entries().front().at,
-                        "the zip has no entry " + quoted(prefix_ + "version"));
+                        "the zip has no entry " + in_quotes(prefix_ + "version"));
     constexpr int kOldest = 1;
     constexpr int kNewest = 10; // PyTorch 2.15 writes 3 and reads up to this
     const std::string text = small_text(*version);
@@ -79,11 +79,11 @@ void TorchZip::check_kind() const {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc() || end != text.data() + text.size() || number < kOldest ||
         number > kNewest)
-        source_.unsupported(version->data, "file format version " + quoted(text));
+        source_.unsupported(version->data, "file format version " + in_quotes(text));
     if (const ZipEntry *order = find("byteorder"); order != nullptr) {
         const std::string name = small_text(*order);
         if (name != "little")
-            source_.unsupported(order->data, "byte order " + quoted(name) +
+            source_.unsupported(order->data, "byte order " + in_quotes(name) +
                                                  "; only little-endian files are read");
     }
 }
@@ -93,17 +93,17 @@ Pickle TorchZip::read_pickle(const CheckpointLimits &limits) const {
     if (entry == nullptr)
         source_.unsupported(archive_.entries().front().at,
                             "a zip archive, but not torch.save's: no " +
-                                quoted(prefix_ + "data.pkl"));
+                                in_quotes(prefix_ + "data.pkl"));
     if (entry->size > limits.pickle_bytes)
         source_.unsupported(entry->at,
                             fmt::format("{} of {} bytes, more than the limit of {}",
-                                        quoted(entry->name), entry->size, limits.pickle_bytes));
+                                        in_quotes(entry->name), entry->size, limits.pickle_bytes));
     verify_crc(source_, *entry);
     ByteReader reader(source_, entry->data, entry->data + entry->size,
-                      quoted(entry->name) + " ends in the middle");
+                      in_quotes(entry->name) + " ends in the middle");
     Pickle pickle = PickleMachine(reader, source_, limits).run();
     if (reader.remaining() != 0)
-        source_.corrupt(reader.position(), quoted(entry->name) + " goes on after its end");
+        source_.corrupt(reader.position(), in_quotes(entry->name) + " goes on after its end");
     return pickle;
 }
 
@@ -112,10 +112,10 @@ std::vector<const ZipEntry *> TorchZip::find_storages(const Pickle &pickle) cons
     for (const PickledStorage &storage : pickle.storages) {
         const ZipEntry *entry = find("data/" + storage.key);
         if (entry == nullptr)
-            source_.corrupt(storage.at, "the zip has no entry for storage " + quoted(storage.key));
+            source_.corrupt(storage.at, "the zip has no entry for storage " + in_quotes(storage.key));
         if (entry->size != storage.bytes)
             source_.corrupt(entry->at, fmt::format("storage {} has {} bytes, expected {}×{}",
-                                                   quoted(storage.key), entry->size, storage.numel,
+                                                   in_quotes(storage.key), entry->size, storage.numel,
                                                    dtype_name(storage.dtype)));
         entries.push_back(entry);
     }

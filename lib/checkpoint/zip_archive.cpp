@@ -66,7 +66,7 @@ void ZipArchive::check_names() const {
     lower.reserve(entries_.size());
     for (const ZipEntry &entry : entries_) {
         if (!is_plain_name(entry.name))
-            source_.corrupt(entry.at, quoted(entry.name) + " is not a plain name for a zip entry");
+            source_.corrupt(entry.at, in_quotes(entry.name) + " is not a plain name for a zip entry");
         lower.emplace_back(lower_case(entry.name), &entry);
     }
     std::sort(lower.begin(), lower.end());
@@ -74,19 +74,19 @@ void ZipArchive::check_names() const {
         std::adjacent_find(lower.begin(), lower.end(),
                            [](const auto &a, const auto &b) { return a.first == b.first; });
     if (twice != lower.end())
-        source_.corrupt(twice->second->at, quoted(twice->second->name) + " is in the zip twice");
+        source_.corrupt(twice->second->at, in_quotes(twice->second->name) + " is in the zip twice");
 }
 
 /// Compares an entry with its local header and finds its bytes.
 void ZipArchive::check_entry(ZipEntry &entry) const {
     const auto corrupt = [&](std::string_view what) {
-        source_.corrupt(entry.header, fmt::format("zip entry {} {}", quoted(entry.name), what));
+        source_.corrupt(entry.header, fmt::format("zip entry {} {}", in_quotes(entry.name), what));
     };
     if ((entry.flags & kEncrypted) != 0)
-        source_.unsupported(entry.at, quoted(entry.name) + " is encrypted");
+        source_.unsupported(entry.at, in_quotes(entry.name) + " is encrypted");
     if (entry.method != kZipStored && (entry.method != kZipDeflated || entries_.size() > 1))
         source_.unsupported(entry.at, fmt::format("{} is compressed (method {}); torch.save stores",
-                                                  quoted(entry.name), entry.method));
+                                                  in_quotes(entry.name), entry.method));
     if (entry.method == kZipStored && entry.size != entry.packed_size)
         corrupt("has two sizes");
     std::array<std::byte, kLocalSize> header;
@@ -105,7 +105,7 @@ void ZipArchive::check_entry(ZipEntry &entry) const {
     std::string name(name_size, '\0');
     source_.read(entry.header + kLocalSize, std::as_writable_bytes(std::span(name)));
     if (name != entry.name)
-        corrupt("is called " + quoted(name) + " in its local header");
+        corrupt("is called " + in_quotes(name) + " in its local header");
     // With a descriptor behind the bytes, zeros are the rule here; ZIP64 writes all ones.
     const bool described = (entry.flags & kZipDescriptor) != 0;
     const auto agrees = [&](uint32_t local, uint64_t central) {

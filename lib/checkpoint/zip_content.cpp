@@ -23,7 +23,7 @@ uLong extend_crc(uLong crc, std::span<const std::byte> bytes) {
 void compare_crc(const Source &source, const ZipEntry &entry, uLong crc) {
     if (crc != entry.crc)
         source.corrupt(entry.data, fmt::format("zip entry {} has checksum {:08x}, expected {:08x}",
-                                               quoted(entry.name), crc, entry.crc));
+                                               in_quotes(entry.name), crc, entry.crc));
 }
 
 /// zlib's state for deflate without a header, as zips hold it.
@@ -71,7 +71,7 @@ std::shared_ptr<Storage> inflate_entry(const Source &source, const ZipEntry &ent
     }
     if (state != Z_STREAM_END || written != entry.size || read != entry.packed_size ||
         stream.avail_in != 0)
-        source.corrupt(entry.data, "zip entry " + quoted(entry.name) + " cannot be unpacked to " +
+        source.corrupt(entry.data, "zip entry " + in_quotes(entry.name) + " cannot be unpacked to " +
                                        std::to_string(entry.size) + " bytes");
     return storage;
 }
@@ -110,7 +110,7 @@ Source unwrap(const Source &source, const ZipEntry &entry, const CheckpointLimit
     if (entry.size > largest)
         source.unsupported(entry.at,
                            fmt::format("{} unpacks from {} to {} bytes, more than the limit of {}",
-                                       quoted(entry.name), entry.packed_size, entry.size, largest));
+                                       in_quotes(entry.name), entry.packed_size, entry.size, largest));
     auto bytes = inflate_entry(source, entry);
     verify_crc(source, entry, {bytes->data(), bytes->size()});
     return source.unpacked(std::move(bytes));

@@ -87,7 +87,7 @@ EndRecord read_end(const Source &source) {
 /// Sizes and offset that were too large for their 32-bit fields.
 void read_extra64(const Source &source, std::string_view extra, ZipEntry &entry) {
     const auto bad = [&] {
-        source.corrupt(entry.at, quoted(entry.name) + " has a damaged extra field");
+        source.corrupt(entry.at, in_quotes(entry.name) + " has a damaged extra field");
     };
     bool found = false;
     while (!extra.empty()) {
