@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/assemble.h"
 
+#include "base/text.h"
 #include "checkpoint/globals.h"
 #include "checkpoint/quantization.h"
-#include "checkpoint/text.h"
 
 #include <fmt/format.h>
 
@@ -92,7 +92,8 @@ std::shared_ptr<Storage> Assembler::storage(size_t index) {
     if (plan.dtype == DType::kBool &&
         std::any_of(read->data(), read->data() + read->size(),
                     [](std::byte byte) { return byte > std::byte{1}; }))
-        source_.corrupt(plan.at, "storage " + in_quotes(plan.key) + " of bools holds other numbers");
+        source_.corrupt(plan.at,
+                        "storage " + in_quotes(plan.key) + " of bools holds other numbers");
     return read;
 }
 

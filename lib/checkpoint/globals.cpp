@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/globals.h"
 
+#include "base/text.h"
 #include "checkpoint/pickle.h"
-#include "checkpoint/text.h"
 
 #include <fmt/format.h>
 

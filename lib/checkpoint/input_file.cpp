@@ -2,7 +2,7 @@
 #include "checkpoint/input_file.h"
 
 #include "base/sha256.h"
-#include "checkpoint/text.h"
+#include "base/text.h"
 
 #include <fmt/format.h>
 

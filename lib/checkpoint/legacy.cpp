@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/legacy.h"
 
+#include "base/text.h"
 #include "checkpoint/assemble.h"
 #include "checkpoint/pickle_machine.h"
-#include "checkpoint/text.h"
 
 #include <fmt/format.h>
 

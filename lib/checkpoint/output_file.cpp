@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/output_file.h"
 
-#include "checkpoint/text.h"
+#include "base/text.h"
 
 #include <tvw/error.h>
 

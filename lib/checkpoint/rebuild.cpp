@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/rebuild.h"
 
+#include "base/text.h"
 #include "checkpoint/checked.h"
 #include "checkpoint/quantization.h"
-#include "checkpoint/text.h"
 #include "checkpoint/view_extent.h"
 
 #include <fmt/format.h>
@@ -136,8 +136,8 @@ size_t Rebuilder::declare_storage(const std::string &key, DType dtype, uint64_t 
     uint64_t bytes = 0;
     if (!multiply(numel, item_size(dtype), bytes) || !add(total_bytes_, bytes, total_bytes_) ||
         total_bytes_ > file_bytes_)
-        refuse(fmt::format("storage {} of {}×{} cannot be in a file of {} bytes", in_quotes(key), numel,
-                           dtype_name(dtype), file_bytes_));
+        refuse(fmt::format("storage {} of {}×{} cannot be in a file of {} bytes", in_quotes(key),
+                           numel, dtype_name(dtype), file_bytes_));
     if (total_bytes_ > limits_.tensor_bytes)
         refuse_unsupported(
             fmt::format("the storages have more bytes than the limit of {}", limits_.tensor_bytes));

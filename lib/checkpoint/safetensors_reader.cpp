@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "base/text.h"
 #include "checkpoint/checked.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/safetensors_header.h"
-#include "checkpoint/text.h"
 
 #include <fmt/format.h>
 
@@ -42,12 +42,13 @@ void check_ranges(const Source &source, uint64_t data,
             source.corrupt(kSafetensorsPrefix,
                            fmt::format("{} reaches from {} to {} in {} bytes of data; is the "
                                        "download complete?",
-                                       in_quotes(entry->name), entry->range[0], entry->range[1], end));
+                                       in_quotes(entry->name), entry->range[0], entry->range[1],
+                                       end));
         if (entry->range[0] != position)
             source.corrupt(data + entry->range[0],
                            in_quotes(entry->name) + (entry->range[0] < position
-                                                     ? " overlaps the tensor before it"
-                                                     : " leaves a gap before it"));
+                                                         ? " overlaps the tensor before it"
+                                                         : " leaves a gap before it"));
         position = entry->range[1];
     }
     if (position != end)
@@ -70,7 +71,8 @@ HostTensor read_tensor(const Source &source, uint64_t data, const SafetensorsEnt
     // C++ may not even look at a bool that is neither 0 nor 1.
     if (*dtype == DType::kBool && std::any_of(target.begin(), target.end(),
                                               [](std::byte byte) { return byte > std::byte{1}; }))
-        source.corrupt(data + entry.range[0], in_quotes(entry.name) + " holds bools other than 0, 1");
+        source.corrupt(data + entry.range[0],
+                       in_quotes(entry.name) + " holds bools other than 0, 1");
     return tensor;
 }
 

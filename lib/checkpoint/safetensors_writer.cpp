@@ -2,9 +2,9 @@
 #include <tvw/checkpoint.h>
 #include <tvw/error.h>
 
+#include "base/text.h"
 #include "checkpoint/output_file.h"
 #include "checkpoint/safetensors_header.h"
-#include "checkpoint/text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -17,9 +17,11 @@ namespace {
 void check_tensor(const NamedTensor &named) {
     if (named.name.empty() || !is_utf8(named.name) || named.name == kSafetensorsMetadata)
         throw Error(ErrorKind::kInvalidArgument,
-                    in_quotes(named.name) + " cannot be the name of a tensor in a safetensors file");
+                    in_quotes(named.name) +
+                        " cannot be the name of a tensor in a safetensors file");
     if (!named.tensor.has_data())
-        throw Error(ErrorKind::kInvalidArgument, in_quotes(named.name) + " is a shape without data");
+        throw Error(ErrorKind::kInvalidArgument,
+                    in_quotes(named.name) + " is a shape without data");
     if (safetensors_name(named.tensor.dtype()).empty())
         throw Error(ErrorKind::kNotSupported, in_quotes(named.name) + " is " +
                                                   std::string(dtype_name(named.tensor.dtype())) +

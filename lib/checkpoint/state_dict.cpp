@@ -2,7 +2,7 @@
 #include <tvw/checkpoint.h>
 #include <tvw/error.h>
 
-#include "checkpoint/text.h"
+#include "base/text.h"
 
 #include <utility>
 
@@ -26,7 +26,8 @@ StateDict StateDict::without_prefix(std::string_view prefix) const {
     StateDict result;
     for (const auto &[key, value] : entries_) {
         if (!key.starts_with(prefix))
-            throw Error(ErrorKind::kMismatch, in_quotes(key) + " does not start with " + in_quotes(prefix));
+            throw Error(ErrorKind::kMismatch,
+                        in_quotes(key) + " does not start with " + in_quotes(prefix));
         result.add(key.substr(prefix.size()), value);
     }
     return result;

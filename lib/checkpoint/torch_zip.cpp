@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/torch_zip.h"
 
+#include "base/text.h"
 #include "checkpoint/assemble.h"
 #include "checkpoint/pickle_machine.h"
-#include "checkpoint/text.h"
 #include "checkpoint/zip_content.h"
 
 #include <fmt/format.h>
@@ -112,11 +112,12 @@ std::vector<const ZipEntry *> TorchZip::find_storages(const Pickle &pickle) cons
     for (const PickledStorage &storage : pickle.storages) {
         const ZipEntry *entry = find("data/" + storage.key);
         if (entry == nullptr)
-            source_.corrupt(storage.at, "the zip has no entry for storage " + in_quotes(storage.key));
+            source_.corrupt(storage.at,
+                            "the zip has no entry for storage " + in_quotes(storage.key));
         if (entry->size != storage.bytes)
             source_.corrupt(entry->at, fmt::format("storage {} has {} bytes, expected {}×{}",
-                                                   in_quotes(storage.key), entry->size, storage.numel,
-                                                   dtype_name(storage.dtype)));
+                                                   in_quotes(storage.key), entry->size,
+                                                   storage.numel, dtype_name(storage.dtype)));
         entries.push_back(entry);
     }
     return entries;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/zip_archive.h"
 
-#include "checkpoint/text.h"
+#include "base/text.h"
 
 #include <fmt/format.h>
 
@@ -66,7 +66,8 @@ void ZipArchive::check_names() const {
     lower.reserve(entries_.size());
     for (const ZipEntry &entry : entries_) {
         if (!is_plain_name(entry.name))
-            source_.corrupt(entry.at, in_quotes(entry.name) + " is not a plain name for a zip entry");
+            source_.corrupt(entry.at,
+                            in_quotes(entry.name) + " is not a plain name for a zip entry");
         lower.emplace_back(lower_case(entry.name), &entry);
     }
     std::sort(lower.begin(), lower.end());

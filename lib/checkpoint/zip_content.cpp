@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/zip_content.h"
 
-#include "checkpoint/text.h"
+#include "base/text.h"
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -71,8 +71,9 @@ std::shared_ptr<Storage> inflate_entry(const Source &source, const ZipEntry &ent
     }
     if (state != Z_STREAM_END || written != entry.size || read != entry.packed_size ||
         stream.avail_in != 0)
-        source.corrupt(entry.data, "zip entry " + in_quotes(entry.name) + " cannot be unpacked to " +
-                                       std::to_string(entry.size) + " bytes");
+        source.corrupt(entry.data, "zip entry " + in_quotes(entry.name) +
+                                       " cannot be unpacked to " + std::to_string(entry.size) +
+                                       " bytes");
     return storage;
 }
 
@@ -108,9 +109,9 @@ Source unwrap(const Source &source, const ZipEntry &entry, const CheckpointLimit
     const uint64_t largest =
         std::min(limits.file_bytes, entry.packed_size * kLargestRatio + kAlwaysAllowed);
     if (entry.size > largest)
-        source.unsupported(entry.at,
-                           fmt::format("{} unpacks from {} to {} bytes, more than the limit of {}",
-                                       in_quotes(entry.name), entry.packed_size, entry.size, largest));
+        source.unsupported(
+            entry.at, fmt::format("{} unpacks from {} to {} bytes, more than the limit of {}",
+                                  in_quotes(entry.name), entry.packed_size, entry.size, largest));
     auto bytes = inflate_entry(source, entry);
     verify_crc(source, entry, {bytes->data(), bytes->size()});
     return source.unpacked(std::move(bytes));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/zip_directory.h"
 
+#include "base/text.h"
 #include "checkpoint/byte_reader.h"
-#include "checkpoint/text.h"
 
 #include <fmt/format.h>
 

@@ -211,10 +211,10 @@ std::string LegacyFile::bytes() const {
     std::string key_list = "](";
     for (const std::string &key : keys)
         key_list += op::text(key);
-    std::string file =
-        magic + pickle(op::integer(protocol)) +
-        dict_pickle({{"little_endian", little_endian ? "\x88" : "\x89"}}) +
-        dict_pickle({{"w", TensorOps{.size = size, .view = view}.text()}}) + pickle(key_list + "e");
+    std::string file = magic + pickle(op::integer(protocol)) +
+                       dict_pickle({{"little_endian", little_endian ? "\x88" : "\x89"}}) +
+                       dict_pickle({{"w", TensorOps{.size = size, .view = view}.text()}}) +
+                       pickle(key_list + "e");
     for (size_t i = 0; i < keys.size(); ++i)
         file += test::little_endian(count) + float_bytes({1, 2, 3, 4});
     return file;
