@@ -3,6 +3,7 @@
 #pragma once
 
 #include <tvw/checkpoint.h>
+#include <tvw/error.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -55,7 +56,7 @@ struct TensorOps {
     int64_t numel = 4;
     std::string key = "0";
     std::string type = "FloatStorage";
-    std::string view;
+    std::string view{};
 
     std::string text() const;
 };
