@@ -61,7 +61,7 @@ std::optional<StateValue> Assembler::value(const PickleValue &value) {
         [[fallthrough]];
     default:
         refuse_unsupported(
-            fmt::format("{}, but a state dict holds tensors", type_text(value.type)));
+            fmt::format("{} where a state dict has a tensor", type_text(value.type)));
     }
 }
 
@@ -149,8 +149,7 @@ StateDict assemble(const Source &source, const Pickle &pickle, const CheckpointL
             if (auto value = assembler.value(items[i + 1]))
                 state_dict.add(name, std::move(*value));
         } catch (const PickleRefusal &refusal) {
-            source.fail(refusal.kind, items[i + 1].at,
-                        in_quotes(name) + " is not what it should be: " + refusal.what);
+            source.fail(refusal.kind, items[i + 1].at, in_quotes(name) + ": " + refusal.what);
         }
     }
     return state_dict;

@@ -76,7 +76,8 @@ void Pickle::put_inside(size_t container, std::span<const PickleValue> items) {
         uint64_t &depth = containers[container].depth;
         depth = std::max(depth, child.depth + 1);
         if (depth > depth_limit)
-            refuse(fmt::format("values are nested deeper than the limit of {}", depth_limit));
+            refuse_unsupported(
+                fmt::format("values are nested deeper than the limit of {}", depth_limit));
     }
 }
 
