@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The program tvw: reads the command line, runs one command, turns errors into text or JSON.
 #include "command.h"
+#include "json.h"
 
 #include <tvw/error.h>
-
-#include <nlohmann/json.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -28,7 +27,7 @@ void print_error(const Context &context, std::string_view kind, const std::excep
     nlohmann::ordered_json body{{"kind", kind}, {"message", error.what()}, {"offset", nullptr}};
     if (offset)
         body["offset"] = *offset;
-    std::fprintf(stderr, "%s\n", nlohmann::ordered_json{{"error", body}}.dump().c_str());
+    std::fprintf(stderr, "%s\n", dump({{"error", body}}).c_str());
 }
 
 int run(int argc, char **argv) {

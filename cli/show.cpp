@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // tvw show: all that is known of one checkpoint.
 #include "command.h"
+#include "json.h"
 #include "weights_json.h"
 
 #include <tvw/weights.h>
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace tvw::cli {
 namespace {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // tvw weights: the checkpoints of one builder, or of all.
 #include "command.h"
+#include "json.h"
 #include "weights_json.h"
 
 #include <tvw/weights.h>
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace tvw::cli {
 namespace {

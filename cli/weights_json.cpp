@@ -2,6 +2,11 @@
 // Weights as the program's JSON shows them.
 #include "weights_json.h"
 
+#include <nlohmann/json.hpp>
+
+#include <type_traits>
+#include <utility>
+
 namespace tvw::cli {
 namespace {
 
@@ -78,10 +83,6 @@ Json weights_json(const Weights &weights) {
     json["transforms"] = std::move(transforms);
     json["meta"] = Json::parse(weights.meta_json());
     return json;
-}
-
-std::string dump(const Json &json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 } // namespace tvw::cli

@@ -3,7 +3,7 @@
 
 #include <tvw/weights.h>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace tvw::cli {
 
@@ -12,8 +12,5 @@ nlohmann::ordered_json preset_fields(const Transforms &transforms);
 
 /// What `tvw show --json` answers; `tvw weights --json` gives an array of it.
 nlohmann::ordered_json weights_json(const Weights &weights);
-
-/// One line that is UTF-8 whatever a file was called.
-std::string dump(const nlohmann::ordered_json &json);
 
 } // namespace tvw::cli

@@ -91,7 +91,7 @@ std::string read_text_file(const std::filesystem::path &path, size_t limit) {
     if (!S_ISREG(status.st_mode))
         throw Error(ErrorKind::kInvalidArgument, path.string() + " is not a regular file");
     std::string content;
-    constexpr size_t kBlock = 64 * 1024;
+    constexpr size_t kBlock = size_t{64} << 10;
     while (content.size() <= limit) {
         const size_t used = content.size();
         content.resize(used + std::min(kBlock, limit + 1 - used));

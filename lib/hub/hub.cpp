@@ -55,7 +55,7 @@ fs::path find_checkpoint(const Weights &weights) {
         throw Error(ErrorKind::kNotFound,
                     weights.name() + ": its checkpoint " + own->string() + " is not there");
     }
-    const fs::path file = checkpoint_dir() / url_file_name(weights.url());
+    fs::path file = checkpoint_dir() / url_file_name(weights.url());
     if (fs::exists(file, ignored))
         return file;
     throw Error(ErrorKind::kNotFound,

@@ -81,7 +81,7 @@ std::filesystem::path find_in_path(std::string_view name) {
         const size_t end = std::min(folders.find(':'), folders.size());
         const std::filesystem::path folder(folders.substr(0, end));
         folders.remove_prefix(std::min(end + 1, folders.size()));
-        const auto file = folder / (std::string(name) + ".json");
+        auto file = folder / (std::string(name) + ".json");
         std::error_code ignored;
         if (!folder.empty() && std::filesystem::exists(file, ignored))
             return file;
