@@ -163,12 +163,12 @@ void Preprocessor::Impl::read_block(const RgbRows &rows, int64_t first) {
 
 /// Resizes to row `y` of those that the crop keeps: planar RGB in levels_.
 void Preprocessor::Impl::resize_row(const RgbRows &rows, size_t y, int64_t &ready) {
-    const int64_t first = y_.table.first[y];
-    for (; ready < first + y_.table.taps; ready += kBlockRows)
+    const ResampleWindow &window = y_.table.windows[y];
+    for (; ready < window.first + window.count; ready += kBlockRows)
         read_block(rows, ready);
-    for (size_t k = 0; k < taps_.size(); ++k)
-        taps_[k] = &ring_[(size_t(first) + k) % ring_rows_ * row_floats_];
-    kernels_.vertical(taps_.data(), &y_.table.weights[y * taps_.size()], y_.table.taps, row_floats_,
+    for (size_t k = 0; k < size_t(window.count); ++k)
+        taps_[k] = &ring_[(size_t(window.first) + k) % ring_rows_ * row_floats_];
+    kernels_.vertical(window, &y_.table.weights[y * taps_.size()], taps_.data(), row_floats_,
                       levels_.data());
 }
 

@@ -33,8 +33,8 @@ double triangle(double x) {
     return x < 1 ? rounded(1 - x) : 0;
 }
 
-/// What one output is made of, before all outputs get the same number of weights.
-struct Window {
+/// What one output is made of.
+struct Taps {
     int64_t first = 0;
     std::vector<double> weights;
 };
@@ -43,47 +43,47 @@ double scale_of(int64_t src_size, int64_t dst_size) {
     return double(float(src_size) / float(dst_size));
 }
 
-Window antialiased_window(InterpolationMode mode, int64_t src_size, double scale, int64_t output) {
+Taps antialiased_taps(InterpolationMode mode, int64_t src_size, double scale, int64_t output) {
     constexpr double kPillowCubic = -0.5;
     const double radius = mode == InterpolationMode::kBicubic ? 2 : 1;
     const double support = scale >= 1 ? rounded(radius * scale) : radius;
     const double inverse = scale >= 1 ? rounded(1 / scale) : 1;
     const double center = rounded(scale * (double(output) + 0.5));
 
-    Window window;
+    Taps taps;
     const auto first = int64_t(rounded(center - support) + 0.5);
-    window.first = std::clamp<int64_t>(first, 0, src_size - 1);
+    taps.first = std::clamp<int64_t>(first, 0, src_size - 1);
     const int64_t end = std::min(int64_t(rounded(center + support) + 0.5), src_size);
     const int64_t most = int64_t(std::ceil(support)) * 2 + 1;
-    const int64_t size = std::clamp<int64_t>(end - window.first, 1, most);
+    const int64_t size = std::clamp<int64_t>(end - taps.first, 1, most);
 
     double total = 0;
     for (int64_t k = 0; k < size; ++k) {
-        const double offset = rounded(double(window.first + k) - center) + 0.5;
+        const double offset = rounded(double(taps.first + k) - center) + 0.5;
         const double x = std::abs(rounded(offset * inverse));
         const double weight =
             mode == InterpolationMode::kBicubic ? cubic(x, kPillowCubic) : triangle(x);
-        window.weights.push_back(weight);
+        taps.weights.push_back(weight);
         total = rounded(total + weight);
     }
-    for (double &weight : window.weights)
+    for (double &weight : taps.weights)
         weight = total != 0 ? rounded(weight / total) : weight;
-    return window;
+    return taps;
 }
 
-/// A window whose samples beyond the edges count as the edge's own.
-Window folded(int64_t first, const std::vector<double> &weights, int64_t src_size) {
+/// Taps whose samples beyond the edges count as the edge's own.
+Taps folded(int64_t first, const std::vector<double> &weights, int64_t src_size) {
     const auto inside = [src_size](int64_t i) { return std::clamp<int64_t>(i, 0, src_size - 1); };
-    Window window{inside(first), {}};
+    Taps taps{inside(first), {}};
     for (size_t k = 0; k < weights.size(); ++k) {
-        const auto slot = size_t(inside(first + int64_t(k)) - window.first);
-        window.weights.resize(slot + 1);
-        window.weights[slot] = rounded(window.weights[slot] + weights[k]);
+        const auto slot = size_t(inside(first + int64_t(k)) - taps.first);
+        taps.weights.resize(slot + 1);
+        taps.weights[slot] = rounded(taps.weights[slot] + weights[k]);
     }
-    return window;
+    return taps;
 }
 
-Window plain_window(InterpolationMode mode, int64_t src_size, double scale, int64_t output) {
+Taps plain_taps(InterpolationMode mode, int64_t src_size, double scale, int64_t output) {
     constexpr double kPlainCubic = -0.75;
     if (mode == InterpolationMode::kNearest)
         return folded(int64_t(rounded(double(output) * scale)), {1}, src_size);
@@ -102,22 +102,29 @@ Window plain_window(InterpolationMode mode, int64_t src_size, double scale, int6
                   src_size);
 }
 
-/// Gives every window the same number of weights without reading outside [begin, end).
-ResampleTable packed(const std::vector<Window> &windows) {
+/// LibTorch's loop over an output's samples, as its compiler vectorised it: after the first, whole
+/// groups of four are multiplied at once and added one by one, what is left over is fused. (Found
+/// by comparing sums bit by bit; the builds for AVX2 and AVX-512 agree.)
+int separate_products(int count) {
+    constexpr int kGroup = 4;
+    return 1 + (count - 1) / kGroup * kGroup;
+}
+
+ResampleTable packed(const std::vector<Taps> &outputs) {
     ResampleTable table;
-    table.begin = windows.front().first;
-    for (const Window &window : windows) {
-        table.begin = std::min(table.begin, window.first);
-        table.end = std::max(table.end, window.first + int64_t(window.weights.size()));
-        table.taps = std::max(table.taps, int(window.weights.size()));
+    table.begin = outputs.front().first;
+    for (const Taps &output : outputs) {
+        table.end = std::max(table.end, output.first + int64_t(output.weights.size()));
+        table.taps = std::max(table.taps, int(output.weights.size()));
     }
-    table.weights.resize(windows.size() * size_t(table.taps));
-    for (size_t i = 0; i < windows.size(); ++i) {
-        const int64_t first = std::min(windows[i].first, table.end - table.taps);
-        table.first.push_back(int(first - table.begin));
-        float *weights = &table.weights[i * size_t(table.taps) + size_t(windows[i].first - first)];
-        for (const double weight : windows[i].weights)
-            *weights++ = float(weight);
+    table.weights.resize(outputs.size() * size_t(table.taps));
+    float *weights = table.weights.data();
+    for (const Taps &output : outputs) {
+        const auto count = int(output.weights.size());
+        table.windows.push_back({int(output.first - table.begin), count, separate_products(count)});
+        std::transform(output.weights.begin(), output.weights.end(), weights,
+                       [](double weight) { return float(weight); });
+        weights += table.taps;
     }
     return table;
 }
@@ -131,13 +138,12 @@ ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_
         mode = InterpolationMode::kNearest;
     const bool plain = !antialias || mode == InterpolationMode::kNearest;
     const double scale = scale_of(src_size, dst_size);
-    std::vector<Window> windows;
-    windows.reserve(size_t(count));
-    for (int64_t i = first_output; i < first_output + count; ++i) {
-        windows.push_back(plain ? plain_window(mode, src_size, scale, i)
-                                : antialiased_window(mode, src_size, scale, i));
-    }
-    return packed(windows);
+    std::vector<Taps> outputs;
+    outputs.reserve(size_t(count));
+    for (int64_t i = first_output; i < first_output + count; ++i)
+        outputs.push_back(plain ? plain_taps(mode, src_size, scale, i)
+                                : antialiased_taps(mode, src_size, scale, i));
+    return packed(outputs);
 }
 
 } // namespace tvw

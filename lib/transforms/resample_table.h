@@ -9,19 +9,28 @@
 
 namespace tvw {
 
-/// One axis of a separable resize, for a run of outputs. Output i is the sum over k < taps of
-/// source[begin + first[i] + k] * weights[i * taps + k], added in this order; `first` never falls.
+/// Which samples make one output.
+struct ResampleWindow {
+    int first = 0; ///< counted from the table's `begin`; never falls from output to output
+    int count = 0;
+    /// Of so many products each is rounded to float before it is added to the sum; the others are
+    /// added with one rounding (fused multiply-add).
+    int separate = 0;
+};
+
+/// One axis of a separable resize, for a run of outputs. Output i is the sum over k < count of
+/// source[begin + first + k] * weights[i * taps + k], added in this order.
 struct ResampleTable {
     int64_t begin = 0; ///< first source sample that any output uses
     int64_t end = 0;   ///< one past the last
-    int taps = 0;      ///< weights per output; unused ones are zero
-    std::vector<int> first;
+    int taps = 0;      ///< the largest count
+    std::vector<ResampleWindow> windows;
     std::vector<float> weights;
 };
 
 /// Outputs [first_output, first_output + count) of `src_size` samples resized to `dst_size`.
-/// The weights equal LibTorch's float32 ones to the bit for the antialiased kernels (bicubic with
-/// a = -0.5), for nearest and for plain bilinear; plain bicubic (a = -0.75) to one rounding.
+/// Sums equal LibTorch's float32 ones to the bit for the antialiased kernels (bicubic with
+/// a = -0.5) and for nearest, and to a few roundings for plain bilinear and bicubic (a = -0.75).
 ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_t src_size,
                                   int64_t dst_size, int64_t first_output, int64_t count);
 

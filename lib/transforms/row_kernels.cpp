@@ -37,21 +37,36 @@ struct DoubleFma {
     }
 }
 
+/// Adds a window's products to `sum`; `row(k)` points to the lanes of its sample k.
+template<typename Fma, typename Row>
+[[gnu::always_inline]] inline void add_window(const ResampleWindow &window, const float *weights,
+                                              Row row, size_t lanes, float *sum) {
+    int k = 0;
+    for (; k < window.separate; ++k) {
+        const float *src = row(k);
+        for (size_t lane = 0; lane < lanes; ++lane)
+            sum[lane] += src[lane] * weights[k];
+    }
+    for (; k < window.count; ++k) {
+        const float *src = row(k);
+        for (size_t lane = 0; lane < lanes; ++lane)
+            sum[lane] = Fma::multiply_add(src[lane], weights[k], sum[lane]);
+    }
+}
+
 template<typename Fma>
 [[gnu::always_inline]] inline void
 resize_horizontally(const ResampleTable &table, const float *block, float *dst, size_t stride) {
     constexpr size_t kChannels = 3;
     constexpr size_t kLanes = kChannels * kBlockRows;
-    const size_t outputs = table.first.size();
-    const auto taps = size_t(table.taps);
+    const size_t outputs = table.windows.size();
     for (size_t i = 0; i < outputs; ++i) {
-        const float *src = block + size_t(table.first[i]) * kLanes;
-        const float *weights = &table.weights[i * taps];
+        const ResampleWindow &window = table.windows[i];
+        const float *src = block + size_t(window.first) * kLanes;
         std::array<float, kLanes> sum{};
-        for (size_t k = 0; k < taps; ++k) {
-            for (size_t lane = 0; lane < kLanes; ++lane)
-                sum[lane] = Fma::multiply_add(src[k * kLanes + lane], weights[k], sum[lane]);
-        }
+        add_window<Fma>(
+            window, &table.weights[i * size_t(table.taps)],
+            [src](int k) { return src + size_t(k) * kLanes; }, kLanes, sum.data());
         for (size_t c = 0; c < kChannels; ++c) {
             for (size_t r = 0; r < kBlockRows; ++r)
                 dst[r * stride + c * outputs + i] = sum[c * kBlockRows + r];
@@ -60,26 +75,24 @@ resize_horizontally(const ResampleTable &table, const float *block, float *dst, 
 }
 
 template<typename Fma>
-[[gnu::always_inline]] inline void sum_columns(const float *const *rows, const float *weights,
-                                               int taps, size_t first, size_t count, uint8_t *dst) {
+[[gnu::always_inline]] inline void sum_columns(const ResampleWindow &window, const float *weights,
+                                               const float *const *rows, size_t first, size_t count,
+                                               uint8_t *dst) {
     std::array<float, kColumns> sum{};
-    for (int k = 0; k < taps; ++k) {
-        const float *src = rows[k] + first;
-        const float weight = weights[k];
-        for (size_t i = 0; i < count; ++i)
-            sum[i] = Fma::multiply_add(src[i], weight, sum[i]);
-    }
+    add_window<Fma>(
+        window, weights, [rows, first](int k) { return rows[k] + first; }, count, sum.data());
     for (size_t i = 0; i < count; ++i)
         dst[first + i] = pixel::level_of(sum[i]);
 }
 
 template<typename Fma>
-[[gnu::always_inline]] inline void resize_vertically(const float *const *rows, const float *weights,
-                                                     int taps, size_t count, uint8_t *dst) {
+[[gnu::always_inline]] inline void resize_vertically(const ResampleWindow &window,
+                                                     const float *weights, const float *const *rows,
+                                                     size_t count, uint8_t *dst) {
     size_t first = 0;
     for (; first + kColumns <= count; first += kColumns)
-        sum_columns<Fma>(rows, weights, taps, first, kColumns, dst);
-    sum_columns<Fma>(rows, weights, taps, first, count - first, dst);
+        sum_columns<Fma>(window, weights, rows, first, kColumns, dst);
+    sum_columns<Fma>(window, weights, rows, first, count - first, dst);
 }
 
 void pack(const uint8_t *const *rows, size_t count, float *block) {
@@ -88,9 +101,9 @@ void pack(const uint8_t *const *rows, size_t count, float *block) {
 void horizontal(const ResampleTable &table, const float *block, float *dst, size_t stride) {
     resize_horizontally<DoubleFma>(table, block, dst, stride);
 }
-void vertical(const float *const *rows, const float *weights, int taps, size_t count,
-              uint8_t *dst) {
-    resize_vertically<DoubleFma>(rows, weights, taps, count, dst);
+void vertical(const ResampleWindow &window, const float *weights, const float *const *rows,
+              size_t count, uint8_t *dst) {
+    resize_vertically<DoubleFma>(window, weights, rows, count, dst);
 }
 
 #ifdef __x86_64__
@@ -102,9 +115,9 @@ TVW_AVX2 void horizontal_avx2(const ResampleTable &table, const float *block, fl
                               size_t stride) {
     resize_horizontally<HardwareFma>(table, block, dst, stride);
 }
-TVW_AVX2 void vertical_avx2(const float *const *rows, const float *weights, int taps, size_t count,
-                            uint8_t *dst) {
-    resize_vertically<HardwareFma>(rows, weights, taps, count, dst);
+TVW_AVX2 void vertical_avx2(const ResampleWindow &window, const float *weights,
+                            const float *const *rows, size_t count, uint8_t *dst) {
+    resize_vertically<HardwareFma>(window, weights, rows, count, dst);
 }
 #endif
 

@@ -12,7 +12,6 @@ namespace tvw {
 /// Rows that one step of the horizontal pass takes: a vector of the widest CPU.
 constexpr int kBlockRows = 8;
 
-/// LibTorch multiplies and adds with a single rounding, so all of these do.
 struct RowKernels {
     const char *name;
 
@@ -23,9 +22,9 @@ struct RowKernels {
     /// kBlockRows rows `stride` floats apart, each planar: dst[r * stride + c * outputs + i].
     void (*horizontal)(const ResampleTable &table, const float *block, float *dst, size_t stride);
 
-    /// dst[i] = sum over k < taps of rows[k][i] * weights[k], then rounded to 8 bits.
-    void (*vertical)(const float *const *rows, const float *weights, int taps, size_t count,
-                     uint8_t *dst);
+    /// dst[i] = sum of rows[k][i] * weights[k] over the window, then rounded to 8 bits.
+    void (*vertical)(const ResampleWindow &window, const float *weights, const float *const *rows,
+                     size_t count, uint8_t *dst);
 };
 
 /// The kernels for the CPU this runs on.
