@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The program tvw: reads the command line, runs one command, turns errors into text or JSON.
 #include "command.h"
+#include "json.h"
 
 #include <tvw/error.h>
-
-#include <nlohmann/json.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -28,7 +27,7 @@ void print_error(const Context &context, std::string_view kind, const std::excep
     nlohmann::ordered_json body{{"kind", kind}, {"message", error.what()}, {"offset", nullptr}};
     if (offset)
         body["offset"] = *offset;
-    std::fprintf(stderr, "%s\n", nlohmann::ordered_json{{"error", body}}.dump().c_str());
+    std::fprintf(stderr, "%s\n", dump({{"error", body}}).c_str());
 }
 
 int run(int argc, char **argv) {
@@ -38,7 +37,12 @@ int run(int argc, char **argv) {
     app.require_subcommand(1);
     Context context;
     // Commands in the order in which --help shows them.
-    (void)context;
+    add_list(app, context);
+    add_weights(app, context);
+    add_show(app, context);
+    add_check(app, context);
+    add_run(app, context);
+    add_graph(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {

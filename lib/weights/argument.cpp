@@ -61,7 +61,7 @@ std::pair<std::string, ArgumentValue> parse_argument(std::string_view text) {
     const std::string name(text.substr(0, equals));
     if (equals == std::string_view::npos || !is_identifier(name))
         throw Error(ErrorKind::kInvalidArgument,
-                    quoted(text) + " is not an argument: write name=value");
+                    in_quotes(text) + " is not an argument: write name=value");
     const std::string written(text.substr(equals + 1));
     Json json;
     try {
@@ -72,8 +72,9 @@ std::pair<std::string, ArgumentValue> parse_argument(std::string_view text) {
     const auto value = argument_value(json);
     if (!value)
         throw Error(ErrorKind::kInvalidArgument,
-                    quoted(text) + ": builders take numbers, texts, true, false, null and arrays "
-                                   "of numbers");
+                    in_quotes(text) +
+                        ": builders take numbers, texts, true, false, null and arrays "
+                        "of numbers");
     return {name, *value};
 }
 

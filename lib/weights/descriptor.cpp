@@ -11,7 +11,7 @@
 namespace tvw {
 namespace {
 
-constexpr size_t kLongestFile = 4 * 1024 * 1024;
+constexpr size_t kLongestFile = size_t{4} << 20;
 
 /// The number of classes that the builder's own checkpoints agree on.
 std::optional<int64_t> default_num_classes(const WeightsEnum &weights) {

@@ -30,19 +30,27 @@ std::span<const EmbeddedFile> embedded_files() {
 """
 
 
+# Octal escapes of three digits cannot swallow what follows.
+ESCAPES = {b: chr(b) if 0x20 <= b < 0x7F else f"\\{b:03o}" for b in range(256)}
+ESCAPES |= {ord("\n"): "\\n", ord('"'): '\\"', ord("\\"): "\\\\"}
+
+
 def literal(line):
-    """One line of bytes as a literal; octal escapes always have three digits."""
-    plain = range(0x20, 0x7F)
-    escaped = (chr(b) if b in plain and b not in b'"\\' else f"\\{b:03o}" for b in line)
-    return '"' + "".join(escaped) + '"'
+    """One line of bytes as a literal."""
+    return '"' + "".join(ESCAPES[b] for b in line) + '"'
+
+
+def resolved(name):
+    return pathlib.Path(name).resolve()
 
 
 def main(output, root, *files):
-    names = {pathlib.Path(name).relative_to(root).as_posix(): name for name in files}
+    root = resolved(root)
+    paths = {path.relative_to(root).as_posix(): path for path in map(resolved, files)}
     with open(output, "w", encoding="ascii") as out:
         out.write(HEADER)
-        for name in sorted(names):
-            content = pathlib.Path(names[name]).read_bytes()
+        for name in sorted(paths):
+            content = paths[name].read_bytes()
             lines = [literal(line) for line in content.splitlines(keepends=True)]
             text = "\n        ".join(lines or ['""'])
             out.write(f'    {{"{name}",\n     {{{text},\n      {len(content)}}}}},\n')

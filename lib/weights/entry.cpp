@@ -39,7 +39,7 @@ std::string read_sha256(Fields &fields) {
     return digest;
 }
 
-Arguments read_arguments(Fields fields) {
+Arguments read_arguments(const Fields &fields) {
     Arguments arguments;
     for (const auto &item : fields.json().items()) {
         auto value = argument_value(item.value());

@@ -37,7 +37,7 @@ public:
         } else if (event == Json::parse_event_t::key) {
             const auto &key = value.get_ref<const std::string &>();
             if (!keys_[level - 1].insert(key).second)
-                refuse("the key " + quoted(key) + " stands twice");
+                refuse("the key " + in_quotes(key) + " stands twice");
             if (keys_[level - 1].size() > kMostKeys)
                 refuse("an object with more than " + std::to_string(kMostKeys) + " keys");
         }
@@ -72,8 +72,8 @@ Json parse_json(std::string_view text, const std::string &file) {
 
 std::optional<int64_t> as_integer(const Json &value, int64_t min, int64_t max) {
     constexpr auto kLargest = uint64_t(std::numeric_limits<int64_t>::max());
-    const bool fits = value.is_number_unsigned() ? value.get<uint64_t>() <= kLargest
-                                                 : value.is_number_integer();
+    const bool fits =
+        value.is_number_unsigned() ? value.get<uint64_t>() <= kLargest : value.is_number_integer();
     if (!fits || value.get<int64_t>() < min || value.get<int64_t>() > max)
         return std::nullopt;
     return value.get<int64_t>();
@@ -96,7 +96,7 @@ Fields::Fields(const Json &value, std::string file, std::string path)
     : value_(value), file_(std::move(file)), path_(std::move(path)) {
     if (!value.is_object())
         throw Error(ErrorKind::kInvalidArgument,
-                    file_ + (path_.empty() ? "" : ": " + quoted(path_)) + " must be an object");
+                    file_ + (path_.empty() ? "" : ": " + in_quotes(path_)) + " must be an object");
 }
 
 bool Fields::has(std::string_view key) {
@@ -159,7 +159,7 @@ std::string Fields::path_of(std::string_view key) const {
 
 void Fields::fail(std::string_view key, const std::string &complaint) const {
     throw Error(ErrorKind::kInvalidArgument,
-                file_ + ": " + quoted(path_of(key)) + " " + complaint);
+                file_ + ": " + in_quotes(path_of(key)) + " " + complaint);
 }
 
 void Fields::finish() const {

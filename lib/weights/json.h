@@ -21,7 +21,7 @@ Json parse_json(std::string_view text, const std::string &file);
 
 /// None where the value is not of the kind or not in the range.
 std::optional<int64_t> as_integer(const Json &value, int64_t min, int64_t max);
-std::optional<double> as_number(const Json &value); ///< finite
+std::optional<double> as_number(const Json &value);    ///< finite
 std::optional<std::string> as_text(const Json &value); ///< printable, at most 4096 bytes
 
 /// One JSON object. Every read names its key, and a key that nobody asked for is an error.

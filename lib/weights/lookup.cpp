@@ -57,8 +57,11 @@ Weights find_member(const WeightsEnum &weights, std::string_view member) {
         if (candidate.name() == wanted)
             return candidate;
     }
-    throw Error(ErrorKind::kNotFound, weights.name() + " has no member " + quoted(member) +
-                                          did_you_mean(member, member_names(weights)));
+    std::string known;
+    for (const std::string &name : member_names(weights))
+        known += (known.empty() ? "; it has " : ", ") + name;
+    throw Error(ErrorKind::kNotFound,
+                weights.name() + " has no member " + in_quotes(member) + known);
 }
 
 Weights default_of(const WeightsEnum &weights) {
@@ -78,7 +81,7 @@ std::filesystem::path find_in_path(std::string_view name) {
         const size_t end = std::min(folders.find(':'), folders.size());
         const std::filesystem::path folder(folders.substr(0, end));
         folders.remove_prefix(std::min(end + 1, folders.size()));
-        const auto file = folder / (std::string(name) + ".json");
+        auto file = folder / (std::string(name) + ".json");
         std::error_code ignored;
         if (!folder.empty() && std::filesystem::exists(file, ignored))
             return file;
@@ -93,7 +96,7 @@ std::filesystem::path find_in_path(std::string_view name) {
             names.push_back(builder.weights.name() + "." + member);
     }
     throw Error(ErrorKind::kNotFound,
-                quoted(text) + " names no weights" + did_you_mean(text, names) +
+                in_quotes(text) + " names no weights" + did_you_mean(text, names) +
                     "\nGive Enum.MEMBER, a model's name, the path of a descriptor (.json), or the "
                     "name of one in a folder of TVW_WEIGHTS_PATH");
 }
@@ -108,13 +111,12 @@ void check_module(std::string_view module) {
     for (const std::string &name : names)
         known += (known.empty() ? "" : ", ") + name;
     throw Error(ErrorKind::kInvalidArgument,
-                "Unknown module " + quoted(module) + "; there are " + known);
+                "Unknown module " + in_quotes(module) + "; there are " + known);
 }
 
 bool matches_any(std::span<const std::string> patterns, std::string_view name) {
-    return std::any_of(patterns.begin(), patterns.end(), [name](const std::string &pattern) {
-        return glob_match(pattern, name);
-    });
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [name](const std::string &pattern) { return glob_match(pattern, name); });
 }
 
 } // namespace
@@ -123,11 +125,11 @@ Weights get_weight(std::string_view name) {
     const size_t dot = name.find('.');
     if (dot == std::string_view::npos || name.find('.', dot + 1) != std::string_view::npos)
         throw Error(ErrorKind::kInvalidArgument,
-                    "Invalid weight name provided: " + quoted(name) + ".");
+                    "Invalid weight name provided: " + in_quotes(name) + ".");
     const std::string_view enum_name = name.substr(0, dot);
     const WeightsEnum *weights = Registry::get().find_enum(enum_name);
     if (weights == nullptr)
-        throw Error(ErrorKind::kNotFound, "The weight enum " + quoted(enum_name) +
+        throw Error(ErrorKind::kNotFound, "The weight enum " + in_quotes(enum_name) +
                                               " for the specific method couldn't be retrieved." +
                                               did_you_mean(enum_name, enum_names()));
     return find_member(*weights, name.substr(dot + 1));
@@ -138,8 +140,7 @@ const WeightsEnum &get_model_weights(std::string_view builder) {
     const RegisteredBuilder *found = Registry::get().find_builder(name);
     if (found == nullptr)
         throw Error(ErrorKind::kNotFound,
-                    "Unknown model " + (is_printable(name) ? name : quoted(name)) +
-                        did_you_mean(name, builder_names()));
+                    "Unknown model " + shown(name) + did_you_mean(name, builder_names()));
     return found->weights;
 }
 

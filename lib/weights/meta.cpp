@@ -33,13 +33,15 @@ std::pair<int64_t, int64_t> height_and_width(Fields &fields, std::string_view ke
     return {*height, *width};
 }
 
-/// {"dataset": {"metric": number}}
+/// {"dataset": {"metric": number}}; null stands for NaN, which JSON does not know.
 std::map<std::string, std::map<std::string, double>> metrics(Fields fields) {
     std::map<std::string, std::map<std::string, double>> result;
     for (const auto &group : fields.json().items()) {
         Fields values = fields.object(group.key());
-        for (const auto &value : values.json().items())
-            result[group.key()][value.key()] = values.number(value.key());
+        for (const auto &item : values.json().items())
+            result[group.key()][item.key()] = item.value().is_null()
+                                                  ? std::numeric_limits<double>::quiet_NaN()
+                                                  : values.number(item.key());
     }
     return result;
 }

@@ -59,8 +59,8 @@ void read_interpolation(Fields &fields, InterpolationMode &interpolation) {
         return;
     const std::string name = fields.text("interpolation");
     std::vector<std::string> names;
-    for (const auto mode : {InterpolationMode::kNearest, InterpolationMode::kBilinear,
-                            InterpolationMode::kBicubic}) {
+    for (const auto mode :
+         {InterpolationMode::kNearest, InterpolationMode::kBilinear, InterpolationMode::kBicubic}) {
         names.emplace_back(interpolation_name(mode));
         if (name == names.back()) {
             interpolation = mode;

@@ -41,6 +41,7 @@ private:
     std::map<std::string, size_t, std::less<>> index_;
 };
 
+/// The file formats that `load_checkpoint` reads.
 enum class Container { kZip, kLegacy, kSafetensors };
 /// "zip", "legacy", "safetensors".
 TVW_API std::string_view container_name(Container container);
@@ -48,8 +49,9 @@ TVW_API std::string_view container_name(Container container);
 /// Upper bounds that a file must keep; each default is far above every published checkpoint.
 struct CheckpointLimits {
     uint64_t file_bytes = uint64_t{16} << 30;   ///< largest file read
-    uint64_t tensor_bytes = uint64_t{16} << 30; ///< sum over all storages
-    uint64_t pickle_bytes = uint64_t{64} << 20; ///< one pickle stream
+    uint64_t tensor_bytes = uint64_t{16} << 30; ///< all storages, and all tensors unpacked
+    uint64_t repeated_bytes = uint64_t{256} << 20; ///< tensors that repeat elements (stride 0)
+    uint64_t pickle_bytes = uint64_t{64} << 20; ///< one pickle stream, header or zip directory
     uint64_t zip_entries = 100'000;             ///< entries in the archive
     uint64_t items = 1'000'000;                 ///< pickle objects, and as many memo slots
     uint64_t stack = 100'000;                   ///< pickle stack and marks
@@ -58,11 +60,13 @@ struct CheckpointLimits {
     uint64_t tensors = 100'000;                 ///< tensors in the state dict
 };
 
+/// How to read a checkpoint.
 struct CheckpointOptions {
     CheckpointLimits limits;
     bool digest = true; ///< take the SHA-256 of the open file
 };
 
+/// A checkpoint as read: all of it, or an error.
 struct Checkpoint {
     std::filesystem::path path;
     Container container = Container::kZip;

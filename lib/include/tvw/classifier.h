@@ -14,6 +14,7 @@
 
 namespace tvw {
 
+/// What a Classifier is made from.
 struct ClassifierConfig {
     std::string weights;                             ///< as `find_weights` takes it
     std::optional<std::filesystem::path> checkpoint; ///< instead of the weights' own file
@@ -21,6 +22,7 @@ struct ClassifierConfig {
     int threads = 0; ///< 0: one per CPU this process may use
 };
 
+/// One class and how sure the model is of it.
 struct Prediction {
     int class_id = 0;
     std::string label; ///< "" where the checkpoint has no categories

@@ -17,6 +17,7 @@
 /// first use, so that programs which only look things up never pay for it.
 namespace tvw {
 
+/// Where a model runs.
 struct Device {
     enum class Type { kAuto, kCpu, kCuda } type = Type::kAuto;
     int index = 0;
@@ -26,6 +27,7 @@ struct Device {
 /// "auto", "cpu", "cuda", "cuda:1"; Error(kInvalidArgument) otherwise.
 TVW_API Device parse_device(std::string_view text);
 
+/// What computes the graph.
 enum class Backend {
     kAuto,      ///< the graph after the passes, on the fastest kernels that take it
     kReference, ///< the graph as built, on LibTorch's operators: the oracle
@@ -33,6 +35,7 @@ enum class Backend {
 /// "auto" or "reference"; Error(kInvalidArgument) otherwise.
 TVW_API Backend parse_backend(std::string_view text);
 
+/// What an Engine is made from.
 struct EngineConfig {
     std::string builder;                          ///< "resnet50"
     Arguments arguments;                          ///< of the builder
@@ -56,6 +59,7 @@ public:
     virtual int64_t num_params() const = 0;
 };
 
+/// Which graph to print, and how.
 struct GraphRequest {
     std::string builder;
     Arguments arguments;

@@ -8,6 +8,7 @@
 
 namespace tvw {
 
+/// How much a message matters.
 enum class LogLevel { kDebug, kInfo, kWarning };
 
 /// Receives every message; may be called from any thread, one call at a time.

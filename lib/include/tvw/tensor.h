@@ -35,6 +35,7 @@ TVW_API std::string_view dtype_name(DType dtype);
 /// Bytes per element.
 TVW_API size_t item_size(DType dtype);
 
+/// Sizes of the dimensions, outermost first; empty for a scalar.
 using Shape = std::vector<int64_t>;
 
 /// "64×3×7×7"; "scalar" for rank 0.

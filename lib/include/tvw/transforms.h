@@ -18,6 +18,7 @@
 /// ImageClassification) the computation on a frame in host memory.
 namespace tvw {
 
+/// How pixels are resampled.
 enum class InterpolationMode { kNearest, kBilinear, kBicubic };
 /// "nearest", "bilinear", "bicubic": torchvision's values.
 TVW_API std::string_view interpolation_name(InterpolationMode mode);
@@ -66,6 +67,7 @@ struct OpticalFlow {
     bool operator==(const OpticalFlow &) const = default;
 };
 
+/// Any of the presets.
 using Transforms = std::variant<ImageClassification, SemanticSegmentation, VideoClassification,
                                 ObjectDetection, OpticalFlow>;
 

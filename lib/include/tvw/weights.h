@@ -23,6 +23,7 @@ namespace tvw {
 /// A keyword argument of a builder.
 using ArgumentValue = std::variant<std::monostate, bool, int64_t, double, std::string,
                                    std::vector<int64_t>, std::vector<double>>;
+/// Keyword arguments of a builder, by name.
 using Arguments = std::map<std::string, ArgumentValue, std::less<>>;
 
 /// Reads "name=value", the value written as JSON or, failing that, taken as a string.
@@ -38,7 +39,7 @@ struct Meta {
     std::optional<std::pair<int64_t, int64_t>> min_size; ///< height, width
     std::optional<std::string> recipe;
     std::optional<std::string> docs;                              ///< "_docs"
-    std::map<std::string, std::map<std::string, double>> metrics; ///< "_metrics"
+    std::map<std::string, std::map<std::string, double>> metrics; ///< "_metrics"; may be NaN
     std::optional<double> ops;                                    ///< "_ops", GFLOP
     std::optional<double> file_size;                              ///< "_file_size", MiB
     std::optional<std::string> backend;                           ///< quantized only
@@ -72,7 +73,7 @@ public:
     const std::string &strip_prefix() const;
     const Transforms &transforms() const;
     const Meta &meta() const;
-    /// All of meta as one JSON object, in Python's key order.
+    /// All of meta as one JSON object, in Python's key order; null for NaN.
     std::string meta_json() const;
 
     bool operator==(const Weights &other) const { return entry_ == other.entry_; }

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <tvw/weights.h>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace tvw::cli {
+
+/// A preset's parameters under torchvision's names, without its own name.
+nlohmann::ordered_json preset_fields(const Transforms &transforms);
+
+/// What `tvw show --json` answers; `tvw weights --json` gives an array of it.
+nlohmann::ordered_json weights_json(const Weights &weights);
+
+} // namespace tvw::cli

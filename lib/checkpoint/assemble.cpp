@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "checkpoint/assemble.h"
+
+#include "base/text.h"
+#include "checkpoint/globals.h"
+#include "checkpoint/quantization.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace tvw {
+namespace {
+
+class Assembler {
+public:
+    Assembler(const Source &source, const Pickle &pickle, const StorageReader &read_storage)
+        : source_(source),
+          pickle_(pickle),
+          read_storage_(read_storage),
+          storages_(pickle.storages.size()),
+          tensors_(pickle.tensors.size()) {}
+
+    /// Nothing for None: an absent tensor is an absent entry.
+    std::optional<StateValue> value(const PickleValue &value);
+
+private:
+    const HostTensor &tensor(size_t index);
+    std::shared_ptr<Storage> storage(size_t index);
+
+    const Source &source_;
+    const Pickle &pickle_;
+    const StorageReader &read_storage_;
+    std::vector<std::shared_ptr<Storage>> storages_;
+    std::vector<std::optional<HostTensor>> tensors_;
+};
+
+std::optional<StateValue> Assembler::value(const PickleValue &value) {
+    switch (value.type) {
+    case PickleType::kNone:
+        return std::nullopt;
+    case PickleType::kTensor:
+        return tensor(value.index());
+    case PickleType::kTuple: {
+        const auto &items = pickle_.items(value);
+        const bool has_bias = items.size() == 2 && items[1].type != PickleType::kNone;
+        if (items.size() != 2 || items[0].type != PickleType::kTensor ||
+            (has_bias && items[1].type != PickleType::kTensor))
+            refuse_unsupported("a tuple other than the (weight, bias) of a quantized layer");
+        std::vector<HostTensor> pair{tensor(items[0].index())};
+        if (has_bias)
+            pair.push_back(tensor(items[1].index()));
+        return pair;
+    }
+    case PickleType::kGlobal:
+        if (global_entry(value.index()).global == Global::kDType)
+            return global_entry(value.index()).dtype;
+        [[fallthrough]];
+    default:
+        refuse_unsupported(
+            fmt::format("{} where a state dict has a tensor", type_text(value.type)));
+    }
+}
+
+const HostTensor &Assembler::tensor(size_t index) {
+    std::optional<HostTensor> &made = tensors_[index];
+    if (made)
+        return *made;
+    const PickledTensor &plan = pickle_.tensors[index];
+    std::shared_ptr<const Quantization> quantization;
+    if (plan.quantization) {
+        // Scales are plain tensors: this goes one level deep and no further.
+        const TensorLoader load = [this](size_t scales) { return tensor(scales); };
+        quantization =
+            std::make_shared<const Quantization>(resolve_quantization(pickle_, plan, load));
+    }
+    made.emplace(plan.dtype, plan.shape, plan.strides, plan.offset, storage(plan.storage),
+                 std::move(quantization));
+    return *made;
+}
+
+std::shared_ptr<Storage> Assembler::storage(size_t index) {
+    std::shared_ptr<Storage> &read = storages_[index];
+    if (read)
+        return read;
+    read = read_storage_(index);
+    // C++ may not even look at a bool that is neither 0 nor 1.
+    const PickledStorage &plan = pickle_.storages[index];
+    if (plan.dtype == DType::kBool &&
+        std::any_of(read->data(), read->data() + read->size(),
+                    [](std::byte byte) { return byte > std::byte{1}; }))
+        source_.corrupt(plan.at,
+                        "storage " + in_quotes(plan.key) + " of bools holds other numbers");
+    return read;
+}
+
+/// The keys whose values look like the state dict that was wanted, for the error.
+std::string nested_state_dicts(const Pickle &pickle) {
+    constexpr int kMost = 3;
+    std::string names;
+    int count = 0;
+    const auto &top = pickle.items(pickle.top);
+    for (size_t i = 0; i < top.size() && count < kMost; i += 2) {
+        if (top[i].type != PickleType::kString || top[i + 1].type != PickleType::kDict)
+            continue;
+        const auto &items = pickle.items(top[i + 1]);
+        if (items.size() < 2 || items[1].type != PickleType::kTensor)
+            continue;
+        names += (count++ == 0 ? "" : ", ") + in_quotes(pickle.string(top[i]));
+    }
+    return names;
+}
+
+[[noreturn]] void refuse_wrapped(const Source &source, const PickleValue &key,
+                                 const std::string &names) {
+    source.unsupported(key.at,
+                       fmt::format("not a state dict, though there seems to be one inside under {};"
+                                   " in Python, save it alone: torch.save(checkpoint[KEY], path)",
+                                   names));
+}
+
+} // namespace
+
+StateDict assemble(const Source &source, const Pickle &pickle, const CheckpointLimits &limits,
+                   const StorageReader &read_storage) {
+    if (pickle.top.type != PickleType::kDict)
+        source.unsupported(pickle.top.at, fmt::format("the file holds {}, not a state dict",
+                                                      type_text(pickle.top.type)));
+    Assembler assembler(source, pickle, read_storage);
+    StateDict state_dict;
+    const auto &items = pickle.items(pickle.top);
+    if (const std::string names = nested_state_dicts(pickle); !names.empty())
+        refuse_wrapped(source, items[0], names);
+    for (size_t i = 0; i < items.size(); i += 2) {
+        const PickleValue &key = items[i];
+        if (key.type != PickleType::kString)
+            source.unsupported(key.at, fmt::format("a key of the state dict is {}, not a string",
+                                                   type_text(key.type)));
+        const std::string &name = pickle.string(key);
+        if (state_dict.find(name) != nullptr)
+            source.corrupt(key.at, "the key " + in_quotes(name) + " is there twice");
+        if (state_dict.size() >= limits.tensors)
+            source.unsupported(key.at,
+                               fmt::format("more tensors than the limit of {}", limits.tensors));
+        try {
+            if (auto value = assembler.value(items[i + 1]))
+                state_dict.add(name, std::move(*value));
+        } catch (const PickleRefusal &refusal) {
+            source.fail(refusal.kind, items[i + 1].at, in_quotes(name) + ": " + refusal.what);
+        }
+    }
+    return state_dict;
+}
+
+} // namespace tvw

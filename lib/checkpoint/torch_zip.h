@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "checkpoint/zip_archive.h"
+
+#include <tvw/checkpoint.h>
+
+namespace tvw {
+
+/// Reads what torch.save has written since PyTorch 1.6: in a zip, `<stem>/data.pkl` and one entry
+/// `<stem>/data/<key>` per storage. Errors: kCorruptFile, kNotSupported.
+StateDict read_torch_zip(const Source &source, const ZipArchive &archive,
+                         const CheckpointLimits &limits);
+
+} // namespace tvw

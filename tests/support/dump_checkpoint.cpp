@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Shows Python what the checkpoint reader made of a file.
+//   dump_checkpoint FILE JSON BYTES   describes every entry in JSON, its packed elements in BYTES
+//   dump_checkpoint --try FILE...     one JSON line per file: loaded or the error, seconds, and the
+//                                     process's peak memory so far in MiB
+#include <tvw/checkpoint.h>
+#include <tvw/error.h>
+
+#include <nlohmann/json.hpp>
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <string_view>
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using tvw::HostTensor;
+
+class Dumper {
+public:
+    explicit Dumper(const char *path) : bytes_(path, std::ios::binary) {}
+
+    Json describe(const tvw::StateValue &value) {
+        if (const auto *dtype = std::get_if<tvw::DType>(&value))
+            return tvw::dtype_name(*dtype);
+        if (const auto *tensor = std::get_if<HostTensor>(&value))
+            return describe(*tensor);
+        Json list = Json::array();
+        for (const HostTensor &tensor : std::get<std::vector<HostTensor>>(value))
+            list.push_back(describe(tensor));
+        return list;
+    }
+
+private:
+    Json describe(const HostTensor &tensor) {
+        const HostTensor packed = tensor.contiguous();
+        const size_t size = tvw::item_size(packed.dtype());
+        const auto begin = bytes_.tellp();
+        const auto length = std::streamsize(size_t(packed.numel()) * size);
+        bytes_.write(reinterpret_cast<const char *>(packed.storage()->data()) +
+                         size_t(packed.offset()) * size,
+                     length);
+        const auto storage = storages_.emplace(tensor.storage().get(), storages_.size()).first;
+        Json json{{"dtype", tvw::dtype_name(tensor.dtype())},
+                  {"shape", tensor.shape()},
+                  {"strides", tensor.strides()},
+                  {"offset", tensor.offset()},
+                  {"storage", storage->second},
+                  {"bytes", {std::streamoff(begin), std::streamoff(begin) + length}}};
+        if (const auto &quantization = tensor.quantization())
+            json["quantization"] = {{"per_channel", quantization->per_channel},
+                                    {"axis", quantization->axis},
+                                    {"scales", quantization->scales},
+                                    {"zero_points", quantization->zero_points}};
+        return json;
+    }
+
+    std::ofstream bytes_;
+    std::map<const tvw::Storage *, size_t> storages_;
+};
+
+void dump(const char *file, const char *json, const char *bytes) {
+    const tvw::Checkpoint checkpoint = tvw::load_checkpoint(file);
+    Dumper dumper(bytes);
+    Json entries = Json::array();
+    for (const auto &[key, value] : checkpoint.state_dict.entries())
+        entries.push_back({key, dumper.describe(value)});
+    std::ofstream(json) << Json{{"container", tvw::container_name(checkpoint.container)},
+                                {"digest", checkpoint.digest},
+                                {"entries", entries}};
+}
+
+void try_file(const char *file) {
+    const auto begin = std::chrono::steady_clock::now();
+    Json json{{"file", file}, {"loaded", false}};
+    try {
+        json["loaded"] = tvw::load_checkpoint(file).state_dict.size() > 0;
+    } catch (const tvw::Error &error) {
+        json["kind"] = tvw::error_kind_name(error.kind());
+        json["message"] = error.what();
+        json["offset"] = error.offset() ? Json(*error.offset()) : Json();
+    }
+    json["seconds"] =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    json["peak_mib"] = usage.ru_maxrss / 1024;
+    std::printf("%s\n", json.dump().c_str());
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    if (argc > 2 && std::string_view(argv[1]) == "--try") {
+        for (int i = 2; i < argc; ++i)
+            try_file(argv[i]);
+        return 0;
+    }
+    if (argc != 4)
+        return 2;
+    dump(argv[1], argv[2], argv[3]);
+    return 0;
+}
