@@ -72,20 +72,23 @@ public:
     }
 
     std::string graph_text(const GraphRequest &request) override {
+        const nn::Builder &builder = find_builder(request.builder);
         nn::ShapeSource shapes;
-        Graph graph = build_graph(find_builder(request.builder), request.arguments,
-                                  request.input_shape.value_or(Shape{1, 3, 224, 224}), shapes);
+        Graph graph = build_graph(
+            builder, request.arguments,
+            request.input_shape.value_or(builder.usual_input(request.arguments)), shapes);
         if (request.passes)
             graph = run_passes(graph);
         return request.dot ? to_dot(graph) : to_text(graph);
     }
 
-    std::vector<ParameterSpec> parameters(std::string_view builder,
+    std::vector<ParameterSpec> parameters(std::string_view name,
                                           const Arguments &arguments) override {
+        const nn::Builder &builder = find_builder(name);
         nn::ShapeSource shapes;
         nn::ParameterStore store;
         store.set_source(&shapes);
-        build_graph(find_builder(builder), arguments, {1, 3, 224, 224}, store);
+        build_graph(builder, arguments, builder.usual_input(arguments), store);
         return store.specs();
     }
 };

@@ -14,8 +14,6 @@
 namespace tvw {
 namespace {
 
-/// A size that every network takes; parameters do not depend on it.
-const Shape kAnyInput{1, 3, 224, 224};
 /// LibTorch and its libraries keep memory for every shape, so a model serves few at a time.
 constexpr size_t kMostPlans = 4;
 
@@ -92,20 +90,25 @@ Model::Model(const EngineConfig &config)
       arguments_(config.arguments),
       backend_(config.backend) {
     load(config);
+}
+
+void Model::build_with(nn::ParameterSource &source) {
+    parameters_.set_source(&source);
+    build_graph(builder_, arguments_, builder_.usual_input(arguments_), parameters_);
     parameters_.set_source(nullptr);
 }
 
 void Model::load(const EngineConfig &config) {
     if (!config.checkpoint) {
         nn::RandomSource source(config.seed);
-        parameters_.set_source(&source);
-        build_graph(builder_, arguments_, kAnyInput, parameters_);
+        build_with(source);
         return;
     }
     const StateDict stripped = config.checkpoint->state_dict.without_prefix(config.strip_prefix);
-    nn::CheckpointSource source(stripped, builder_.rename_key);
-    parameters_.set_source(&source);
-    build_graph(builder_, arguments_, kAnyInput, parameters_);
+    nn::CheckpointSource source(stripped, builder_.hooks.rename_key);
+    if (builder_.hooks.adapt != nullptr)
+        builder_.hooks.adapt(arguments_, [&](std::string_view key) { return source.shape(key); });
+    build_with(source);
     source.finish(builder_.name, config.checkpoint->path.filename().string());
 }
 

@@ -34,6 +34,8 @@ private:
         std::unique_ptr<Plan> plan;
     };
     void load(const EngineConfig &config);
+    /// Draws every parameter; what they are does not depend on the input's size.
+    void build_with(nn::ParameterSource &source);
     Planned &plan_for(const Shape &input);
 
     const nn::Builder &builder_;

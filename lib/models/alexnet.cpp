@@ -34,6 +34,8 @@ Value build(const Scope &s, Value x, ArgumentReader &arguments, const Variant & 
 
 } // namespace
 
-nn::Family alexnet() { return make_family(kVariants, build); }
+nn::Family alexnet() {
+    return make_family(kVariants, build);
+}
 
 } // namespace tvw

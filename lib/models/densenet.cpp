@@ -36,12 +36,11 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
     arguments.ignore("drop_rate");
     arguments.ignore("memory_efficient");
 
-    const Scope s = root.with_init(
-        {.conv_weight = Init::kKaimingNormalFanIn, .linear_bias = Init::kZeros});
+    const Scope s =
+        root.with_init({.conv_weight = Init::kKaimingNormalFanIn, .linear_bias = Init::kZeros});
     const Scope features = s / "features";
     x = conv(features / "conv0", x, variant.stem_channels, {.kernel = 7, .stride = 2});
-    x = max_pool(relu(batch_norm(features / "norm0", x)),
-                 {.kernel = 3, .stride = 2, .padding = 1});
+    x = max_pool(relu(batch_norm(features / "norm0", x)), {.kernel = 3, .stride = 2, .padding = 1});
     for (size_t i = 0; i < variant.blocks.size(); ++i) {
         const std::string number = std::to_string(i + 1);
         const Scope block = features / ("denseblock" + number);
@@ -74,6 +73,8 @@ std::string rename_key(std::string_view key) {
 
 } // namespace
 
-nn::Family densenet() { return make_family(kVariants, build, {.rename_key = rename_key}); }
+nn::Family densenet() {
+    return make_family(kVariants, build, {.rename_key = rename_key});
+}
 
 } // namespace tvw

@@ -194,7 +194,7 @@ std::string rename_lite_key(std::string_view key) {
 
 nn::Family efficientnet() {
     nn::Family family = make_family(kVariants, build);
-    family.back().rename_key = rename_lite_key;
+    family.back().hooks.rename_key = rename_lite_key;
     return family;
 }
 

@@ -39,15 +39,13 @@ constexpr Module k5[] = {{"inception5a", 256, 160, 320, 32, 128, 128},
 Value inception(const Scope &s, Value x, const Module &module) {
     const Scope two = s / "branch2";
     const Scope three = s / "branch3";
-    const Value pooled =
-        max_pool(x, {.kernel = 3, .stride = 1, .padding = 1, .ceil_mode = true});
-    const Value branches[] = {
-        basic_conv(s / "branch1", x, module.one),
-        basic_conv(two / 1, basic_conv(two / 0, x, module.three_reduced), module.three,
-                   {.kernel = 3}),
-        basic_conv(three / 1, basic_conv(three / 0, x, module.five_reduced), module.five,
-                   {.kernel = 3}),
-        basic_conv(s / "branch4" / 1, pooled, module.pooled)};
+    const Value pooled = max_pool(x, {.kernel = 3, .stride = 1, .padding = 1, .ceil_mode = true});
+    const Value branches[] = {basic_conv(s / "branch1", x, module.one),
+                              basic_conv(two / 1, basic_conv(two / 0, x, module.three_reduced),
+                                         module.three, {.kernel = 3}),
+                              basic_conv(three / 1, basic_conv(three / 0, x, module.five_reduced),
+                                         module.five, {.kernel = 3}),
+                              basic_conv(s / "branch4" / 1, pooled, module.pooled)};
     return concat(branches, 1);
 }
 
@@ -63,8 +61,8 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
     const bool transform_input = arguments.boolean("transform_input", false);
     for (const auto *ignored : {"init_weights", "dropout", "dropout_aux"})
         arguments.ignore(ignored);
-    const Scope s = root.with_init(
-        {.conv_weight = Init::normal(0.01), .linear_weight = Init::normal(0.01)});
+    const Scope s =
+        root.with_init({.conv_weight = Init::normal(0.01), .linear_weight = Init::normal(0.01)});
     const PoolOptions pool{.kernel = 3, .stride = 2, .ceil_mode = true};
 
     if (transform_input)
@@ -95,6 +93,8 @@ void adapt(Arguments &arguments, const ShapeOf &shape_of) {
 
 } // namespace
 
-nn::Family googlenet() { return make_family(kVariants, build, {.adapt = adapt}); }
+nn::Family googlenet() {
+    return make_family(kVariants, build, {.adapt = adapt});
+}
 
 } // namespace tvw

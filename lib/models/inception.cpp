@@ -36,8 +36,8 @@ Value chain(const Scope &s, Value x, std::initializer_list<Link> links) {
 }
 
 Value pool_branch(const Scope &s, Value x, int64_t channels) {
-    return basic_conv(s / "branch_pool",
-                      avg_pool(x, {.kernel = 3, .stride = 1, .padding = 1}), channels);
+    return basic_conv(s / "branch_pool", avg_pool(x, {.kernel = 3, .stride = 1, .padding = 1}),
+                      channels);
 }
 
 Value inception_a(const Scope &s, Value x, int64_t pool_channels) {
@@ -53,42 +53,39 @@ Value inception_a(const Scope &s, Value x, int64_t pool_channels) {
 }
 
 Value inception_b(const Scope &s, Value x) {
-    const Value branches[] = {
-        chain(s, x, {{"branch3x3", 384, kReduce}}),
-        chain(s, x,
-              {{"branch3x3dbl_1", 64},
-               {"branch3x3dbl_2", 96, {.kernel = 3}},
-               {"branch3x3dbl_3", 96, kReduce}}),
-        max_pool(x, {.kernel = 3, .stride = 2})};
+    const Value branches[] = {chain(s, x, {{"branch3x3", 384, kReduce}}),
+                              chain(s, x,
+                                    {{"branch3x3dbl_1", 64},
+                                     {"branch3x3dbl_2", 96, {.kernel = 3}},
+                                     {"branch3x3dbl_3", 96, kReduce}}),
+                              max_pool(x, {.kernel = 3, .stride = 2})};
     return concat(branches, 1);
 }
 
 Value inception_c(const Scope &s, Value x, int64_t width) {
-    const Value branches[] = {
-        chain(s, x, {{"branch1x1", 192}}),
-        chain(s, x,
-              {{"branch7x7_1", width},
-               {"branch7x7_2", width, {.kernel = k1x7}},
-               {"branch7x7_3", 192, {.kernel = k7x1}}}),
-        chain(s, x,
-              {{"branch7x7dbl_1", width},
-               {"branch7x7dbl_2", width, {.kernel = k7x1}},
-               {"branch7x7dbl_3", width, {.kernel = k1x7}},
-               {"branch7x7dbl_4", width, {.kernel = k7x1}},
-               {"branch7x7dbl_5", 192, {.kernel = k1x7}}}),
-        pool_branch(s, x, 192)};
+    const Value branches[] = {chain(s, x, {{"branch1x1", 192}}),
+                              chain(s, x,
+                                    {{"branch7x7_1", width},
+                                     {"branch7x7_2", width, {.kernel = k1x7}},
+                                     {"branch7x7_3", 192, {.kernel = k7x1}}}),
+                              chain(s, x,
+                                    {{"branch7x7dbl_1", width},
+                                     {"branch7x7dbl_2", width, {.kernel = k7x1}},
+                                     {"branch7x7dbl_3", width, {.kernel = k1x7}},
+                                     {"branch7x7dbl_4", width, {.kernel = k7x1}},
+                                     {"branch7x7dbl_5", 192, {.kernel = k1x7}}}),
+                              pool_branch(s, x, 192)};
     return concat(branches, 1);
 }
 
 Value inception_d(const Scope &s, Value x) {
-    const Value branches[] = {
-        chain(s, x, {{"branch3x3_1", 192}, {"branch3x3_2", 320, kReduce}}),
-        chain(s, x,
-              {{"branch7x7x3_1", 192},
-               {"branch7x7x3_2", 192, {.kernel = k1x7}},
-               {"branch7x7x3_3", 192, {.kernel = k7x1}},
-               {"branch7x7x3_4", 192, kReduce}}),
-        max_pool(x, {.kernel = 3, .stride = 2})};
+    const Value branches[] = {chain(s, x, {{"branch3x3_1", 192}, {"branch3x3_2", 320, kReduce}}),
+                              chain(s, x,
+                                    {{"branch7x7x3_1", 192},
+                                     {"branch7x7x3_2", 192, {.kernel = k1x7}},
+                                     {"branch7x7x3_3", 192, {.kernel = k7x1}},
+                                     {"branch7x7x3_4", 192, kReduce}}),
+                              max_pool(x, {.kernel = 3, .stride = 2})};
     return concat(branches, 1);
 }
 
@@ -103,10 +100,9 @@ Value inception_e(const Scope &s, Value x) {
     const Value one = chain(s, x, {{"branch1x1", 320}});
     const Value three =
         split(s, chain(s, x, {{"branch3x3_1", 384}}), "branch3x3_2a", "branch3x3_2b");
-    const Value doubled = chain(
-        s, x, {{"branch3x3dbl_1", 448}, {"branch3x3dbl_2", 384, {.kernel = 3}}});
-    const Value branches[] = {one, three,
-                              split(s, doubled, "branch3x3dbl_3a", "branch3x3dbl_3b"),
+    const Value doubled =
+        chain(s, x, {{"branch3x3dbl_1", 448}, {"branch3x3dbl_2", 384, {.kernel = 3}}});
+    const Value branches[] = {one, three, split(s, doubled, "branch3x3dbl_3a", "branch3x3dbl_3b"),
                               pool_branch(s, x, 192)};
     return concat(branches, 1);
 }
@@ -160,6 +156,8 @@ void adapt(Arguments &arguments, const ShapeOf &shape_of) {
 
 } // namespace
 
-nn::Family inception() { return make_family(kVariants, build, {.adapt = adapt}); }
+nn::Family inception() {
+    return make_family(kVariants, build, {.adapt = adapt});
+}
 
 } // namespace tvw

@@ -80,6 +80,8 @@ void adapt(Arguments &arguments, const ShapeOf &shape_of) {
 
 } // namespace
 
-nn::Family mnasnet() { return make_family(kVariants, build, {.adapt = adapt}); }
+nn::Family mnasnet() {
+    return make_family(kVariants, build, {.adapt = adapt});
+}
 
 } // namespace tvw

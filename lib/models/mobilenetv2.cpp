@@ -71,6 +71,8 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
 
 } // namespace
 
-nn::Family mobilenetv2() { return make_family(kVariants, build); }
+nn::Family mobilenetv2() {
+    return make_family(kVariants, build);
+}
 
 } // namespace tvw

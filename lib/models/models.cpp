@@ -10,17 +10,38 @@
 namespace tvw {
 
 // The families, each defined in the source of its name.
+nn::Family alexnet();
+nn::Family convnext();
+nn::Family densenet();
 nn::Family efficientnet();
+nn::Family googlenet();
+nn::Family inception();
+nn::Family maxvit();
+nn::Family mnasnet();
+nn::Family mobilenetv2();
 nn::Family mobilenetv3();
+nn::Family regnet();
 nn::Family resnet();
+nn::Family shufflenetv2();
+nn::Family squeezenet();
+nn::Family swin_transformer();
+nn::Family vgg();
+nn::Family vision_transformer();
 
 namespace {
 
 using Table = std::map<std::string, nn::Builder, std::less<>>;
 
+constexpr nn::Family (*kFamilies[])() = {
+    alexnet,           convnext,    densenet,         efficientnet,
+    googlenet,         inception,   maxvit,           mnasnet,
+    mobilenetv2,       mobilenetv3, regnet,           resnet,
+    shufflenetv2,      squeezenet,  swin_transformer, vgg,
+    vision_transformer};
+
 Table make_table() {
     Table table;
-    for (const auto family : {efficientnet, mobilenetv3, resnet}) {
+    for (const auto family : kFamilies) {
         for (nn::Builder &builder : family()) {
             std::string name = builder.name;
             table.emplace(std::move(name), std::move(builder));

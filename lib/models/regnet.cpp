@@ -81,9 +81,9 @@ Value transform(const Scope &s, Value x, const Stage &stage, int64_t stride, boo
 
 Value block(const Scope &s, Value x, const Stage &stage, int64_t stride, bool squeeze) {
     const bool project = stride != 1 || x.channels() != stage.width;
-    const Value shortcut = project ? conv_norm_activation(s / "proj", x, stage.width,
-                                                          {.stride = stride}, std::nullopt)
-                                   : x;
+    const Value shortcut =
+        project ? conv_norm_activation(s / "proj", x, stage.width, {.stride = stride}, std::nullopt)
+                : x;
     return relu(add(shortcut, transform(s / "f", x, stage, stride, squeeze)));
 }
 
@@ -108,6 +108,8 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
 
 } // namespace
 
-nn::Family regnet() { return make_family(kVariants, build); }
+nn::Family regnet() {
+    return make_family(kVariants, build);
+}
 
 } // namespace tvw

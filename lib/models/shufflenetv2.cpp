@@ -70,6 +70,8 @@ Value build(const Scope &s, Value x, ArgumentReader &arguments, const Variant &v
 
 } // namespace
 
-nn::Family shufflenetv2() { return make_family(kVariants, build); }
+nn::Family shufflenetv2() {
+    return make_family(kVariants, build);
+}
 
 } // namespace tvw

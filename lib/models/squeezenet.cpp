@@ -68,6 +68,8 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
 
 } // namespace
 
-nn::Family squeezenet() { return make_family(kVariants, build); }
+nn::Family squeezenet() {
+    return make_family(kVariants, build);
+}
 
 } // namespace tvw

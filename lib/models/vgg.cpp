@@ -61,6 +61,8 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
 
 } // namespace
 
-nn::Family vgg() { return make_family(kVariants, build); }
+nn::Family vgg() {
+    return make_family(kVariants, build);
+}
 
 } // namespace tvw

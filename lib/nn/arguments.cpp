@@ -55,6 +55,15 @@ bool ArgumentReader::boolean(std::string_view name, bool usual) {
     refuse(name, "true or false");
 }
 
+std::vector<int64_t> ArgumentReader::integers(std::string_view name, std::vector<int64_t> usual) {
+    const ArgumentValue *value = find(name);
+    if (value == nullptr)
+        return usual;
+    if (const auto *list = std::get_if<std::vector<int64_t>>(value))
+        return *list;
+    refuse(name, "a list of integers");
+}
+
 std::vector<bool> ArgumentReader::booleans(std::string_view name, std::vector<bool> usual) {
     const ArgumentValue *value = find(name);
     if (value == nullptr)

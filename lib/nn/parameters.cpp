@@ -62,6 +62,8 @@ HostTensor ShapeSource::get(const ParameterRequest &request) {
 }
 
 HostTensor RandomSource::get(const ParameterRequest &request) {
+    if (request.initial.has_data())
+        return request.initial;
     HostTensor tensor = HostTensor::zeros(request.spec.dtype, request.spec.shape);
     std::mt19937_64 random(seed_ ^ hash(request.spec.key));
     if (tensor.dtype() == DType::kFloat32)
@@ -79,12 +81,20 @@ CheckpointSource::CheckpointSource(const StateDict &state_dict, const RenameKey 
     }
 }
 
+const HostTensor *CheckpointSource::find(std::string_view key) const {
+    const auto found = values_.find(key);
+    return found == values_.end() ? nullptr : std::get_if<HostTensor>(found->second);
+}
+
+Shape CheckpointSource::shape(std::string_view key) const {
+    const HostTensor *tensor = find(key);
+    return tensor != nullptr ? tensor->shape() : Shape{};
+}
+
 HostTensor CheckpointSource::get(const ParameterRequest &request) {
     const auto &[key, dtype, shape, trainable] = request.spec;
     unused_.erase(key);
-    const auto found = values_.find(key);
-    const HostTensor *tensor =
-        found == values_.end() ? nullptr : std::get_if<HostTensor>(found->second);
+    const HostTensor *tensor = find(key);
     if (tensor == nullptr && !request.optional)
         missing_.push_back(key);
     if (tensor != nullptr && tensor->shape() != shape) {

@@ -22,6 +22,7 @@ struct ParameterRequest {
     ParameterSpec spec;
     Distribution distribution; ///< for random initialisation
     bool optional = false;     ///< a checkpoint may lack it
+    HostTensor initial = {};   ///< of a buffer whose values are known; instead of the distribution
 };
 
 /// Hands out parameters by state-dict key.
@@ -57,10 +58,14 @@ public:
     CheckpointSource(const StateDict &state_dict, const RenameKey &rename);
 
     HostTensor get(const ParameterRequest &request) override;
+    /// The shape of a tensor by the builder's key; empty where there is none.
+    Shape shape(std::string_view key) const;
     /// Error(kMismatch) naming what is missing, unexpected or wrongly shaped; two lines at most.
     void finish(const std::string &builder, const std::string &file) const;
 
 private:
+    const HostTensor *find(std::string_view key) const;
+
     std::map<std::string, const StateValue *, std::less<>> values_;
     std::set<std::string, std::less<>> unused_;
     std::vector<std::string> missing_;

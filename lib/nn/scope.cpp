@@ -23,7 +23,7 @@ Value Scope::parameter(std::string_view name, const Shape &shape, const Init &in
                        const Shape &weight) const {
     const std::string full = key(name);
     HostTensor tensor =
-        source_->get({{full, DType::kFloat32, shape, true}, distribution(init, weight), false});
+        source_->get({{full, DType::kFloat32, shape, true}, distribution(init, weight), false, {}});
     return {graph_, graph_->add_constant(full, std::move(tensor))};
 }
 
@@ -34,8 +34,15 @@ Value Scope::buffer(std::string_view name, const Shape &shape, double initial) c
     return {graph_, graph_->add_constant(full, std::move(tensor))};
 }
 
+Value Scope::buffer(std::string_view name, const HostTensor &initial) const {
+    const std::string full = key(name);
+    HostTensor tensor =
+        source_->get({{full, initial.dtype(), initial.shape(), false}, {}, false, initial});
+    return {graph_, graph_->add_constant(full, std::move(tensor))};
+}
+
 void Scope::expect_counter(std::string_view name) const {
-    source_->get({{key(name), DType::kInt64, {}, false}, {}, true});
+    source_->get({{key(name), DType::kInt64, {}, false}, {}, true, {}});
 }
 
 } // namespace tvw::nn

@@ -15,7 +15,7 @@ struct Value {
     Graph *graph = nullptr;
     ValueId id = 0;
 
-    const Shape &shape() const { return graph->type(id).shape; }
+    Shape shape() const { return graph->type(id).shape; }
     /// Channels of [N, C, …].
     int64_t channels() const { return shape().at(1); }
 };
@@ -46,6 +46,8 @@ public:
                     const Shape &weight) const;
     /// A tensor that training keeps but does not learn.
     Value buffer(std::string_view name, const Shape &shape, double initial) const;
+    /// A buffer of known initial values, of any dtype.
+    Value buffer(std::string_view name, const HostTensor &initial) const;
     /// A key that checkpoints may hold and inference does not need.
     void expect_counter(std::string_view name) const;
 

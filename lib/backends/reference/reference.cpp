@@ -29,14 +29,15 @@ private:
 
 ReferencePlan::ReferencePlan(const Graph &graph)
     : graph_(graph), constants_(graph.nodes().size()), last_use_(graph.nodes().size(), -1) {
+    plan_lifetimes();
     for (ValueId id = 0; id < ValueId(graph_.nodes().size()); ++id) {
         const Node &node = graph_.node(id);
         if (std::holds_alternative<op::Input>(node.op))
             inputs_.push_back(id);
-        if (const auto *constant = std::get_if<op::Constant>(&node.op))
+        const auto *constant = std::get_if<op::Constant>(&node.op);
+        if (constant != nullptr && last_use_[size_t(id)] >= 0)
             constants_[size_t(id)] = to_aten(constant->tensor);
     }
-    plan_lifetimes();
 }
 
 void ReferencePlan::plan_lifetimes() {

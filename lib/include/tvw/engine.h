@@ -63,7 +63,7 @@ public:
 struct GraphRequest {
     std::string builder;
     Arguments arguments;
-    std::optional<Shape> input_shape; ///< none: [1, 3, 224, 224]
+    std::optional<Shape> input_shape; ///< none: one that the model takes
     bool passes = false;              ///< after the passes rather than as built
     bool dot = false;                 ///< Graphviz instead of text
 };
