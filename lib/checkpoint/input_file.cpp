@@ -2,7 +2,7 @@
 #include "checkpoint/input_file.h"
 
 #include "base/sha256.h"
-#include "base/text.h"
+#include "checkpoint/path_text.h"
 
 #include <fmt/format.h>
 
@@ -35,7 +35,7 @@ int open_descriptor(const std::filesystem::path &path, const std::string &name) 
 } // namespace
 
 InputFile::InputFile(const std::filesystem::path &path, uint64_t largest)
-    : name_(in_quotes(path.native())), descriptor_(open_descriptor(path, name_)) {
+    : name_(path_in_quotes(path)), descriptor_(open_descriptor(path, name_)) {
     const auto refuse = [this](ErrorKind kind, const std::string &what) {
         close(descriptor_);
         throw Error(kind, name_ + what);

@@ -68,6 +68,11 @@ void TorchZip::check_kind() const {
     if (const ZipEntry *script = find("constants.pkl"); script != nullptr)
         source_.unsupported(script->at, "a TorchScript archive, which holds code; save the "
                                         "weights: torch.save(model.state_dict(), path)");
+    for (const ZipEntry &entry : archive_.entries())
+        if (entry.method != kZipStored)
+            source_.unsupported(entry.at,
+                                fmt::format("{} is compressed (method {}); torch.save stores",
+                                            in_quotes(entry.name), entry.method));
     const ZipEntry *version = find("version");
     if (version == nullptr)
         source_.corrupt(archive_.entries().front().at,

@@ -85,9 +85,6 @@ void ZipArchive::check_entry(ZipEntry &entry) const {
     };
     if ((entry.flags & kEncrypted) != 0)
         source_.unsupported(entry.at, in_quotes(entry.name) + " is encrypted");
-    if (entry.method != kZipStored && (entry.method != kZipDeflated || entries_.size() > 1))
-        source_.unsupported(entry.at, fmt::format("{} is compressed (method {}); torch.save stores",
-                                                  in_quotes(entry.name), entry.method));
     if (entry.method == kZipStored && entry.size != entry.packed_size)
         corrupt("has two sizes");
     std::array<std::byte, kLocalSize> header;

@@ -103,6 +103,10 @@ Source unwrap(const Source &source, const ZipEntry &entry, const CheckpointLimit
         verify_crc(source, entry);
         return source.part(entry.data, entry.size);
     }
+    if (entry.method != kZipDeflated)
+        source.unsupported(entry.at,
+                           fmt::format("{} is compressed (method {}); only deflate is read",
+                                       in_quotes(entry.name), entry.method));
     // Weights hardly shrink; what grows far more than this is made to fill the memory.
     constexpr uint64_t kLargestRatio = 32;
     constexpr uint64_t kAlwaysAllowed = 1 << 20;

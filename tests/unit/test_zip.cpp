@@ -77,6 +77,7 @@ START_TEST(only_stored_plain_entries_are_read) {
     assert_refused(zip().add("m/x", "x").with_flags(1), "is encrypted");
     assert_refused(zip().add_deflated("m/x", "x"), "is compressed (method 8)");
     assert_refused(zip().add("m/x", "x").with_method(99), "is compressed (method 99)");
+    assert_refused(ZipWriter().add("x", "x").with_method(99), "is compressed (method 99)");
 }
 END_TEST
 
