@@ -4,6 +4,7 @@
 #include <tvw/io.h>
 
 #include "base/shared_library.h"
+#include "base/text.h"
 #include "io/codecs.h"
 #include "io/picture_header.h"
 
@@ -12,7 +13,7 @@
 namespace tvw::io {
 namespace {
 
-constexpr uint64_t kMaxFileBytes = uint64_t{1} << 30;
+constexpr size_t kMaxFileBytes = size_t{1} << 30;
 constexpr uint64_t kMaxPixels = uint64_t{1} << 28;
 
 Codecs &open_codecs() {
@@ -31,34 +32,34 @@ Codecs &codecs() {
     return instance;
 }
 
-std::vector<uint8_t> read_file(const std::filesystem::path &path) {
-    std::error_code error;
-    if (!std::filesystem::exists(path, error))
-        throw Error(ErrorKind::kNotFound, path.string() + ": no such file");
-    if (!std::filesystem::is_regular_file(path, error))
-        throw Error(ErrorKind::kIo, path.string() + ": not a regular file");
-    const uint64_t size = std::filesystem::file_size(path, error);
-    if (error || size > kMaxFileBytes)
-        throw Error(ErrorKind::kNotSupported, path.string() + ": larger than 1 GiB");
-    std::vector<uint8_t> bytes(size);
-    std::ifstream stream(path, std::ios::binary);
-    stream.read(reinterpret_cast<char *>(bytes.data()), std::streamsize(size));
-    if (!stream)
-        throw Error(ErrorKind::kIo, path.string() + ": cannot be read");
-    return bytes;
-}
-
 } // namespace
 
 HostTensor decode_image(const std::filesystem::path &path, ImageReadMode mode,
                         bool apply_exif_orientation) {
-    const std::vector<uint8_t> file = read_file(path);
+    const std::string content = read_text_file(path, kMaxFileBytes);
+    const std::span file(reinterpret_cast<const uint8_t *>(content.data()), content.size());
     const PictureHeader header = read_picture_header(file);
     if (uint64_t{header.width} * header.height > kMaxPixels)
         throw Error(ErrorKind::kNotSupported, path.string() + ": " + std::to_string(header.width) +
                                                   "×" + std::to_string(header.height) +
                                                   " pixels are more than 2^28");
     return codecs().decode(file, header, path.string(), mode, apply_exif_orientation);
+}
+
+FrameView rgb_view(const HostTensor &image) {
+    const Shape &shape = image.shape();
+    if (!image.has_data() || image.dtype() != DType::kUInt8 || shape.size() != 3 || shape[0] != 3 ||
+        image.strides()[0] != 1 || image.strides()[2] != 3)
+        throw Error(ErrorKind::kInvalidArgument,
+                    "a view needs uint8 [3, H, W] with interleaved channels, not " +
+                        std::string(dtype_name(image.dtype())) + " " + shape_text(shape));
+    FrameView view;
+    view.format = PixelFormat::kRGB;
+    view.width = int(shape[2]);
+    view.height = int(shape[1]);
+    view.planes[0] = {reinterpret_cast<const uint8_t *>(image.storage()->data()) + image.offset(),
+                      image.strides()[1]};
+    return view;
 }
 
 void encode_png(const std::filesystem::path &path, const HostTensor &image) {

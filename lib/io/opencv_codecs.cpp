@@ -7,7 +7,8 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include <algorithm>
+#include <memory>
+#include <utility>
 
 namespace tvw::io {
 namespace {
@@ -34,52 +35,68 @@ cv::Mat to_8_bits(const cv::Mat &image, const std::string &name) {
     return result;
 }
 
-cv::Mat converted(const cv::Mat &image, int code) {
+/// What a mode is for a picture of so many channels, were it asked for by name.
+ImageReadMode named_mode(ImageReadMode mode, int channels, bool gray_alpha) {
+    if (mode != ImageReadMode::kUnchanged)
+        return mode;
+    if (gray_alpha)
+        return ImageReadMode::kGrayAlpha;
+    return channels == 1   ? ImageReadMode::kGray
+           : channels == 3 ? ImageReadMode::kRGB
+                           : ImageReadMode::kRGBAlpha;
+}
+
+/// Gray, BGR or BGRA to another set of channels; the codes are for these three in turn.
+cv::Mat converted(const cv::Mat &image, int from_gray, int from_bgr, int from_bgra) {
+    constexpr int kSame = -1;
+    const int channels = image.channels();
+    const int code = channels == 1 ? from_gray : channels == 3 ? from_bgr : from_bgra;
+    if (code == kSame)
+        return image;
     cv::Mat result;
     cv::cvtColor(image, result, code);
     return result;
 }
 
-/// The planes that the mode asks for, in its order, from gray, BGR or BGRA.
-std::vector<cv::Mat> planes_of(const cv::Mat &image, ImageReadMode mode, bool gray_alpha) {
-    const int channels = image.channels();
-    std::vector<cv::Mat> planes;
-    cv::split(image, planes);
-    const cv::Mat alpha =
-        channels == 4 ? planes[3] : cv::Mat(image.size(), CV_8UC1, cv::Scalar(255));
-    if (mode == ImageReadMode::kUnchanged) {
-        if (gray_alpha)
-            mode = ImageReadMode::kGrayAlpha;
-        else
-            mode = channels == 1   ? ImageReadMode::kGray
-                   : channels == 3 ? ImageReadMode::kRGB
-                                   : ImageReadMode::kRGBAlpha;
-    }
-    if (mode == ImageReadMode::kGray || mode == ImageReadMode::kGrayAlpha) {
-        const bool is_gray = channels == 1 || gray_alpha;
-        const int code = channels == 4 ? cv::COLOR_BGRA2GRAY : cv::COLOR_BGR2GRAY;
-        planes = {is_gray ? planes[0] : converted(image, code)};
-        if (mode == ImageReadMode::kGrayAlpha)
-            planes.push_back(alpha);
-        return planes;
-    }
-    planes = channels == 1 ? std::vector<cv::Mat>(3, planes[0])
-                           : std::vector<cv::Mat>{planes[2], planes[1], planes[0]};
-    if (mode == ImageReadMode::kRGBAlpha)
-        planes.push_back(alpha);
-    return planes;
+cv::Mat to_gray(const cv::Mat &image) {
+    return converted(image, -1, cv::COLOR_BGR2GRAY, cv::COLOR_BGRA2GRAY);
 }
 
-HostTensor to_tensor(const std::vector<cv::Mat> &planes) {
-    const int height = planes[0].rows;
-    const int width = planes[0].cols;
-    HostTensor tensor = HostTensor::zeros(DType::kUInt8, {int64_t(planes.size()), height, width});
-    uint8_t *dst = tensor.mutable_values<uint8_t>().data();
-    for (const cv::Mat &plane : planes) {
-        for (int y = 0; y < height; ++y, dst += width)
-            std::copy_n(plane.ptr<uint8_t>(y), width, dst);
+cv::Mat to_gray_alpha(const cv::Mat &image) {
+    cv::Mat alpha(image.size(), CV_8UC1, cv::Scalar(255));
+    if (image.channels() == 4)
+        cv::extractChannel(image, alpha, 3);
+    cv::Mat result;
+    cv::merge(std::vector<cv::Mat>{to_gray(image), alpha}, result);
+    return result;
+}
+
+/// `mode` is not kUnchanged.
+cv::Mat in_mode(const cv::Mat &image, ImageReadMode mode) {
+    switch (mode) {
+    case ImageReadMode::kGray:
+        return to_gray(image);
+    case ImageReadMode::kGrayAlpha:
+        return to_gray_alpha(image);
+    case ImageReadMode::kRGBAlpha:
+        return converted(image, cv::COLOR_GRAY2RGBA, cv::COLOR_BGR2RGBA, cv::COLOR_BGRA2RGBA);
+    default:
+        return converted(image, cv::COLOR_GRAY2RGB, cv::COLOR_BGR2RGB, cv::COLOR_BGRA2RGB);
     }
-    return tensor;
+}
+
+/// [C, H, W] over OpenCV's own order of bytes.
+HostTensor to_tensor(const cv::Mat &image) {
+    const int64_t channels = image.channels();
+    const int64_t height = image.rows;
+    const int64_t width = image.cols;
+    auto storage = std::make_shared<Storage>(image.total() * image.elemSize());
+    image.copyTo(cv::Mat(image.size(), image.type(), storage->data()));
+    return {DType::kUInt8,
+            {channels, height, width},
+            {1, width * channels, channels},
+            0,
+            std::move(storage)};
 }
 
 cv::Mat decode_bytes(std::span<const uint8_t> file, int flags) {
@@ -99,7 +116,8 @@ public:
                 decode_bytes(file, read_flags(header.jpeg, mode, apply_exif_orientation));
             if (image.empty())
                 throw Error(ErrorKind::kCorruptFile, name + ": not a picture that can be decoded");
-            return to_tensor(planes_of(to_8_bits(image, name), mode, header.gray_alpha));
+            return to_tensor(in_mode(to_8_bits(image, name),
+                                     named_mode(mode, image.channels(), header.gray_alpha)));
         } catch (const cv::Exception &error) {
             throw Error(ErrorKind::kCorruptFile, name + ": cannot be decoded: " + error.err);
         }
