@@ -55,7 +55,7 @@ class Preprocess:
 
     def __init__(self):
         self.process = subprocess.Popen(
-            [BUILD / "tests" / "preprocess_pipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [BUILD / "tests" / "support" / "preprocess_pipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
     def __call__(self, image, preset):
