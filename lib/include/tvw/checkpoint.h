@@ -55,7 +55,7 @@ struct CheckpointLimits {
     uint64_t pickle_bytes = uint64_t{64} << 20;    ///< one pickle stream, header or zip directory
     uint64_t zip_entries = 100'000;                ///< entries in the archive
     uint64_t items = 1'000'000;                    ///< pickle objects, and as many memo slots
-    uint64_t stack = 100'000;                      ///< pickle stack, and as many marks
+    uint64_t stack = 100'000;                      ///< pickle stack and marks
     uint64_t depth = 64;                           ///< nesting of containers in the pickle
     uint64_t string_bytes = 4096;                  ///< one key or name
     uint64_t tensors = 100'000;                    ///< tensors in the state dict
