@@ -44,9 +44,10 @@ InputFile::InputFile(const std::filesystem::path &path, uint64_t largest)
         refuse(ErrorKind::kIo, ": " + reason(errno));
     if (!S_ISREG(status_.st_mode))
         refuse(ErrorKind::kIo, " is not a regular file");
-    if (size() > largest)
+    if (size() > largest) {
         refuse(ErrorKind::kNotSupported,
                fmt::format(" has {} bytes, more than the limit of {}", size(), largest));
+    }
 }
 
 InputFile::~InputFile() {
@@ -58,15 +59,17 @@ void InputFile::read(uint64_t offset, std::span<std::byte> dst) const {
         const ssize_t got = pread(descriptor_, dst.data(), dst.size(), off_t(offset));
         if (got < 0 && errno == EINTR)
             continue;
-        if (got < 0)
+        if (got < 0) {
             throw Error(ErrorKind::kIo,
                         fmt::format("cannot read {} at byte {}: {}", name_, offset, reason(errno)),
                         offset);
-        if (got == 0)
+        }
+        if (got == 0) {
             throw Error(ErrorKind::kIo,
                         fmt::format("{} became shorter while it was read: no byte {} any more",
                                     name_, offset),
                         offset);
+        }
         offset += uint64_t(got);
         dst = dst.subspan(size_t(got));
     }

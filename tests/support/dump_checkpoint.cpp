@@ -51,11 +51,12 @@ private:
                   {"offset", tensor.offset()},
                   {"storage", storage->second},
                   {"bytes", {std::streamoff(begin), std::streamoff(begin) + length}}};
-        if (const auto &quantization = tensor.quantization())
+        if (const auto &quantization = tensor.quantization()) {
             json["quantization"] = {{"per_channel", quantization->per_channel},
                                     {"axis", quantization->axis},
                                     {"scales", quantization->scales},
                                     {"zero_points", quantization->zero_points}};
+        }
         return json;
     }
 
@@ -78,12 +79,13 @@ void dump(const char *file, const char *json, const char *bytes) {
 int64_t peak_mib() {
     std::ifstream status("/proc/self/status");
     std::string word;
-    while (status >> word)
+    while (status >> word) {
         if (word == "VmHWM:") {
             int64_t kib = 0;
             status >> kib;
             return kib / 1024;
         }
+    }
     return 0;
 }
 

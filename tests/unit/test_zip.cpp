@@ -87,9 +87,10 @@ START_TEST(the_archive_says_that_it_is_torch_saves) {
     assert_refused(zip().add("m/byteorder", std::string(100, 'x')), "is too long");
     assert_refused(zip().add("m/constants.pkl", ""), "a TorchScript archive");
     assert_refused(ZipWriter().add("m/data.pkl", pickle).add("m/x", ""), "no entry 'm/version'");
-    for (const char *version : {"11", "0", "", "3x", "-3"})
+    for (const char *version : {"11", "0", "", "3x", "-3"}) {
         assert_refused(ZipWriter().add("m/data.pkl", pickle).add("m/version", version),
                        "file format version");
+    }
     assert_refused(ZipWriter().add("m/x", "").add("m/version", "3"), "not torch.save's");
 }
 END_TEST
