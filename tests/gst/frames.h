@@ -31,7 +31,7 @@ inline constexpr Colour kWhite{250, 250, 250};
 struct Picture {
     Colour left;
     Colour right;
-    static Picture flat(Colour colour) { return {colour, colour}; }
+    static constexpr Picture flat(Colour colour) { return {colour, colour}; }
 };
 
 /// The layout of frames: a format, a size, colorimetry where it is not the usual one.
