@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A result as metadata on a buffer and as an element message; both have the same fields:
-//
-//   weights      string   "ResNet50_Weights.IMAGENET1K_V2"
-//   digest       string   SHA-256 of the checkpoint
-//   pts          uint64   of the frame that was classified; GST_CLOCK_TIME_NONE where it has none
-//   age          uint     frames since that one; 0 for itself
-//   label        string   of the most probable class     (absent where no class reached the
-//   probability  double   of the most probable class      threshold)
-//   predictions  array    of structures "prediction": class-id int, label string,
-//                         probability double; best first
+// A result as metadata on a buffer and as an element message; both have the fields that
+// docs/results.md describes.
 #pragma once
 
 #include "classify_state.h"

@@ -34,6 +34,11 @@ Properties ClassifyState::properties() const {
     return properties_;
 }
 
+Tuning ClassifyState::tuning() const {
+    const std::lock_guard lock(mutex_);
+    return properties_.tuning;
+}
+
 void ClassifyState::start() {
     const Properties properties = this->properties();
     ClassifierConfig config;
@@ -62,22 +67,23 @@ void ClassifyState::forget() {
     since_inference_.reset();
 }
 
-bool ClassifyState::next_is_due() {
-    const unsigned interval = properties().tuning.inference_interval;
-    if (!since_inference_ || ++*since_inference_ >= interval)
+bool ClassifyState::count_frame() {
+    if (!since_inference_)
         return true;
+    ++*since_inference_;
     if (result_)
         result_->age = *since_inference_;
-    return false;
+    return *since_inference_ >= tuning().inference_interval;
 }
 
-void ClassifyState::infer(const FrameView &frame, std::optional<uint64_t> pts_ns) {
-    const Tuning tuning = properties().tuning;
+void ClassifyState::infer(const FrameView &frame, std::optional<Region> visible,
+                          std::optional<uint64_t> pts_ns) {
+    const Tuning tuning = this->tuning();
     result_.reset();
     since_inference_ = 0;
     FrameResult result;
     result.classification.predictions =
-        classifier_->classify(frame, int(tuning.top_k), tuning.threshold);
+        classifier_->classify(frame, int(tuning.top_k), tuning.threshold, visible);
     result.classification.pts_ns = pts_ns;
     result.classification.weights = classifier_->weights().name();
     result.classification.digest = classifier_->digest();

@@ -42,6 +42,7 @@ struct FrameResult {
 class ClassifyState {
 public:
     Properties properties() const;
+    Tuning tuning() const;
     template<typename Edit>
     void edit_properties(Edit edit) {
         const std::lock_guard lock(mutex_);
@@ -58,14 +59,17 @@ public:
     /// The next frame belongs to another place in the stream: the last result says nothing of it.
     void forget();
 
-    /// Counts a frame in; true if this one is to be inferred rather than given the last result.
-    bool next_is_due();
-    /// Classifies a frame. After an Error there is no result until the next frame that is due.
-    void infer(const FrameView &frame, std::optional<uint64_t> pts_ns);
+    /// Counts a frame in; true if it is to be inferred rather than given the last result. Once
+    /// due, it stays so until infer().
+    bool count_frame();
+    /// Classifies a frame, or the region of it that is meant to be seen. After an Error there is
+    /// no result until the next frame that is due.
+    void infer(const FrameView &frame, std::optional<Region> visible,
+               std::optional<uint64_t> pts_ns);
     /// nullptr where there is none.
     const FrameResult *result() const { return result_ ? &*result_ : nullptr; }
 
-    /// Whether the last frame had no usable answer: a warning is due for the first in a row.
+    /// Notes whether a frame had no usable answer; true for the first of several that had none.
     bool first_failure(bool failed);
 
 private:

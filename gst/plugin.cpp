@@ -35,4 +35,4 @@ gboolean plugin_init(GstPlugin *plugin) {
 #define PACKAGE "tvw"
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, tvw,
                   "torchvision checkpoints with their own preprocessing", plugin_init, TVW_VERSION,
-                  "LGPL", "tvw", "https://pytorch.org/vision")
+                  "LGPL", "tvw", "Unknown package origin")

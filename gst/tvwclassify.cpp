@@ -148,8 +148,7 @@ void get_property(GObject *object, guint id, GValue *value, GParamSpec *) {
 
 gboolean start(GstBaseTransform *transform) {
     return guarded(transform, Phase::kStart, FALSE, [&] {
-        ClassifyState &state = state_of(transform);
-        state.start();
+        state_of(transform).start();
         return TRUE;
     });
 }
@@ -176,9 +175,15 @@ gboolean set_caps(GstBaseTransform *transform, GstCaps *caps, GstCaps *) {
 
 gboolean sink_event(GstBaseTransform *transform, GstEvent *event) {
     // What follows a seek or a new stream has nothing to do with the last result.
-    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP ||
-        GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START)
+    switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_FLUSH_STOP:
+    case GST_EVENT_SEGMENT:
+    case GST_EVENT_STREAM_START:
         state_of(transform).forget();
+        break;
+    default:
+        break;
+    }
     return GST_BASE_TRANSFORM_CLASS(tvw_classify_parent_class)->sink_event(transform, event);
 }
 
@@ -189,7 +194,7 @@ void infer(GstBaseTransform *transform, ClassifyState &state, GstBuffer *buffer)
         GST_BUFFER_PTS_IS_VALID(buffer) ? std::optional(GST_BUFFER_PTS(buffer)) : std::nullopt;
     const tvw::gst::MappedFrame frame(state.info(), buffer, GST_MAP_READ);
     try {
-        state.infer(frame.view(), pts);
+        state.infer(frame.view(), tvw::gst::visible_region(buffer), pts);
     } catch (const tvw::Error &error) {
         if (error.kind() != tvw::ErrorKind::kMismatch)
             throw;
@@ -208,12 +213,10 @@ void infer(GstBaseTransform *transform, ClassifyState &state, GstBuffer *buffer)
 GstFlowReturn transform_ip(GstBaseTransform *transform, GstBuffer *buffer) {
     return guarded(transform, Phase::kStream, GST_FLOW_ERROR, [&] {
         ClassifyState &state = state_of(transform);
-        // Nothing to see in a gap; it is no frame for the interval either.
-        const bool empty =
-            GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP) || gst_buffer_get_size(buffer) == 0;
-        if (!empty && state.next_is_due())
+        // There is nothing new to see in a gap: videorate marks the frames so that it repeats.
+        if (state.count_frame() && !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP))
             infer(transform, state, buffer);
-        const tvw::gst::FrameResult *result = empty ? nullptr : state.result();
+        const tvw::gst::FrameResult *result = state.result();
         tvw::gst::set_classification_meta(buffer, result);
         if (result)
             tvw::gst::add_analytics_class(buffer, *result);
@@ -236,6 +239,7 @@ static void tvw_classify_init(TvwClassify *self) {
 }
 
 static void install_properties(GObjectClass *object_class) {
+    const Properties usual;
     const auto at = [](GParamFlags mutability) {
         return GParamFlags(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | mutability);
     };
@@ -253,7 +257,8 @@ static void install_properties(GObjectClass *object_class) {
              "Local file to use instead of the cached checkpoint of weights", nullptr);
     add_text(kModel, "model", "Model",
              "Model by name (resnet50), with its DEFAULT weights; instead of weights", nullptr);
-    add_text(kDevice, "device", "Device", "Where to run: auto, cpu, cuda or cuda:N", "auto");
+    add_text(kDevice, "device", "Device", "Where to run: auto, cpu, cuda or cuda:N",
+             usual.device.c_str());
 
     const auto add_count = [&](Property id, const char *name, const char *nick, const char *blurb,
                                guint least, guint initial, GParamFlags flags) {
@@ -261,14 +266,17 @@ static void install_properties(GObjectClass *object_class) {
             object_class, id,
             g_param_spec_uint(name, nick, blurb, least, G_MAXINT, initial, flags));
     };
-    add_count(kTopK, "top-k", "Top k", "Number of classes in a result", 1, 5, playing);
+    add_count(kTopK, "top-k", "Top k", "Number of classes in a result", 1, usual.tuning.top_k,
+              playing);
     add_count(kInferenceInterval, "inference-interval", "Inference interval",
-              "Classify every n-th frame; those between repeat the last result", 1, 1, playing);
-    add_count(kThreads, "threads", "Threads", "Threads of the model; 0: one per CPU", 0, 0, ready);
+              "Classify every n-th frame; those between repeat the last result", 1,
+              usual.tuning.inference_interval, playing);
+    add_count(kThreads, "threads", "Threads", "Threads of the model; 0: one per CPU", 0,
+              usual.threads, ready);
     g_object_class_install_property(object_class, kThreshold,
                                     g_param_spec_double("threshold", "Threshold",
                                                         "Least probability of a class in a result",
-                                                        0, 1, 0, playing));
+                                                        0, 1, usual.tuning.threshold, playing));
 }
 
 static void tvw_classify_class_init(TvwClassifyClass *klass) {

@@ -76,26 +76,38 @@ void get_property(GObject *object, guint id, GValue *value, GParamSpec *) {
     });
 }
 
-/// The caps once with the overlay's feature and once without it, in order of preference.
-GstCaps *with_and_without_feature(const GstCaps *caps, bool feature_first) {
-    GstCaps *with = gst_caps_copy(caps);
-    GstCaps *without = gst_caps_copy(caps);
-    for (guint i = 0; i < gst_caps_get_size(caps); ++i) {
-        GstCapsFeatures *features = gst_caps_get_features(with, i);
-        if (gst_caps_features_is_any(features))
-            continue;
-        gst_caps_features_remove(gst_caps_get_features(without, i),
-                                 GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION);
-        if (!gst_caps_features_contains(features,
-                                        GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION))
-            gst_caps_features_add(features, GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION);
+constexpr char kComposition[] = GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION;
+
+/// The same caps, all of them with the overlays' feature.
+GstCaps *with_feature(const GstCaps *caps) {
+    GstCaps *result = gst_caps_copy(caps);
+    for (guint i = 0; i < gst_caps_get_size(result); ++i) {
+        GstCapsFeatures *features = gst_caps_get_features(result, i);
+        if (!gst_caps_features_is_any(features) &&
+            !gst_caps_features_contains(features, kComposition))
+            gst_caps_features_add(features, kComposition);
     }
-    return feature_first ? gst_caps_merge(with, without) : gst_caps_merge(without, with);
+    return result;
 }
 
+/// The same caps, and before them all that have the overlays' feature without it.
+GstCaps *and_without_feature(const GstCaps *caps) {
+    GstCaps *result = gst_caps_copy(caps);
+    for (guint i = 0; i < gst_caps_get_size(result); ++i) {
+        GstCapsFeatures *features = gst_caps_get_features(result, i);
+        if (!gst_caps_features_is_any(features))
+            gst_caps_features_remove(features, kComposition);
+    }
+    return gst_caps_merge(result, gst_caps_copy(caps));
+}
+
+/// The overlays' feature may be added here, and is wherever downstream takes it; it is never taken
+/// away, for nobody would draw what comes from upstream then.
 GstCaps *transform_caps(GstBaseTransform *, GstPadDirection direction, GstCaps *caps,
                         GstCaps *filter) {
-    GstCaps *other = with_and_without_feature(caps, direction == GST_PAD_SINK);
+    GstCaps *other = direction == GST_PAD_SINK
+                         ? gst_caps_merge(with_feature(caps), gst_caps_ref(caps))
+                         : and_without_feature(caps);
     if (!filter)
         return other;
     GstCaps *filtered = gst_caps_intersect_full(filter, other, GST_CAPS_INTERSECT_FIRST);
@@ -113,6 +125,18 @@ gboolean set_caps(GstBaseTransform *transform, GstCaps *, GstCaps *caps) {
     });
 }
 
+/// Buffers are passed on, so what downstream takes may come; but cropping by metadata would put the
+/// labels out of sight.
+gboolean propose_allocation(GstBaseTransform *transform, GstQuery *decided, GstQuery *query) {
+    guint index = 0;
+    if (!GST_BASE_TRANSFORM_CLASS(tvw_overlay_parent_class)
+             ->propose_allocation(transform, decided, query))
+        return FALSE;
+    if (gst_query_find_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, &index))
+        gst_query_remove_nth_allocation_meta(query, index);
+    return TRUE;
+}
+
 gboolean src_event(GstBaseTransform *transform, GstEvent *event) {
     if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE)
         state_of(transform).ask_downstream();
@@ -126,8 +150,7 @@ bool downstream_draws(GstBaseTransform *transform) {
     if (!caps)
         return false;
     bool draws = false;
-    if (gst_caps_features_contains(gst_caps_get_features(caps, 0),
-                                   GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION)) {
+    if (gst_caps_features_contains(gst_caps_get_features(caps, 0), kComposition)) {
         GstQuery *query = gst_query_new_allocation(caps, FALSE);
         draws = gst_pad_peer_query(pad, query) &&
                 gst_query_find_allocation_meta(query, GST_VIDEO_OVERLAY_COMPOSITION_META_API_TYPE,
@@ -155,7 +178,9 @@ GstFlowReturn transform_ip(GstBaseTransform *transform, GstBuffer *buffer) {
             return GST_FLOW_OK;
         }
         tvw::gst::MappedFrame frame(state.info(), buffer, GST_MAP_READWRITE);
-        gst_video_overlay_composition_blend(labels, frame.get());
+        if (!gst_video_overlay_composition_blend(labels, frame.get()))
+            GST_WARNING_OBJECT(transform, "the labels do not fit into %" GST_PTR_FORMAT,
+                               static_cast<void *>(buffer));
         return GST_FLOW_OK;
     });
 }
@@ -208,6 +233,7 @@ static void tvw_overlay_class_init(TvwOverlayClass *klass) {
     GstBaseTransformClass *transform_class = GST_BASE_TRANSFORM_CLASS(klass);
     transform_class->transform_caps = transform_caps;
     transform_class->set_caps = set_caps;
+    transform_class->propose_allocation = propose_allocation;
     transform_class->src_event = src_event;
     transform_class->stop = stop;
     transform_class->transform_ip = transform_ip;

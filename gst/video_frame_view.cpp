@@ -50,11 +50,31 @@ ColorMatrix color_matrix(GstVideoColorMatrix matrix) {
     }
 }
 
+/// What the caps leave open is what GStreamer assumes for the format and size.
+GstVideoColorimetry colorimetry_of(const GstVideoInfo &info) {
+    GstVideoInfo usual;
+    gst_video_info_set_format(&usual, GST_VIDEO_INFO_FORMAT(&info), guint(info.width),
+                              guint(info.height));
+    GstVideoColorimetry result = info.colorimetry;
+    if (result.matrix == GST_VIDEO_COLOR_MATRIX_UNKNOWN)
+        result.matrix = usual.colorimetry.matrix;
+    if (result.range == GST_VIDEO_COLOR_RANGE_UNKNOWN)
+        result.range = usual.colorimetry.range;
+    return result;
+}
+
 } // namespace
 
 bool matrix_is_exact(const GstVideoInfo &info) {
     return info.colorimetry.matrix != GST_VIDEO_COLOR_MATRIX_SMPTE240M &&
            info.colorimetry.matrix != GST_VIDEO_COLOR_MATRIX_FCC;
+}
+
+std::optional<Region> visible_region(GstBuffer *buffer) {
+    const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta(buffer);
+    if (!crop)
+        return std::nullopt;
+    return Region{int(crop->x), int(crop->y), int(crop->width), int(crop->height)};
 }
 
 MappedFrame::MappedFrame(const GstVideoInfo &info, GstBuffer *buffer, GstMapFlags flags) {
@@ -81,7 +101,7 @@ FrameView MappedFrame::view() const {
         view.planes[i].data = static_cast<const uint8_t *>(GST_VIDEO_FRAME_PLANE_DATA(frame, i));
         view.planes[i].stride = GST_VIDEO_FRAME_PLANE_STRIDE(frame, i);
     }
-    const GstVideoColorimetry &colorimetry = frame->info.colorimetry;
+    const GstVideoColorimetry colorimetry = colorimetry_of(frame->info);
     view.matrix = color_matrix(colorimetry.matrix);
     view.range =
         colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ? ColorRange::kFull : ColorRange::kLimited;

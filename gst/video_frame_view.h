@@ -6,6 +6,8 @@
 
 #include <gst/video/video.h>
 
+#include <optional>
+
 /// The formats that FrameView knows, for caps.
 #define TVW_VIDEO_FORMATS "{ RGB, BGR, RGBA, BGRA, RGBx, BGRx, NV12, I420, GRAY8 }"
 
@@ -13,6 +15,9 @@ namespace tvw::gst {
 
 /// Whether the caps' colour matrix is one that FrameView knows; the nearest is used otherwise.
 bool matrix_is_exact(const GstVideoInfo &info);
+
+/// The part of a buffer's frame that is meant to be seen (GstVideoCropMeta); none: all of it.
+std::optional<Region> visible_region(GstBuffer *buffer);
 
 /// A buffer mapped for the life of this object.
 class MappedFrame {
