@@ -57,9 +57,8 @@ make_environment "$deps_dir/torch" --no-deps \
 [ $build = yes ] || exit 0
 
 if [ ! -f "$build_dir/build.ninja" ]; then
-    torch_prefix=$(echo "$deps_dir"/torch/lib/python3.*/site-packages/torch)
     step "configuring ${build_dir#"$root_dir"/}" meson setup "$build_dir" "$root_dir" \
-        -Dtorch_prefix="$torch_prefix" -Dgstreamer=enabled -Dio=enabled
+        -Dtorch_prefix="$(torch_prefix)" -Dgstreamer=enabled -Dio=enabled
 fi
 if [ -t 1 ]; then
     ninja -C "$build_dir" || die "compiling failed"

@@ -31,9 +31,10 @@ std::vector<Row> make_rows(const StateDict &state_dict) {
         if (const auto *tensor = std::get_if<HostTensor>(&value)) {
             rows.push_back({key, tensor->dtype(), tensor->shape()});
         } else if (const auto *pair = std::get_if<std::vector<HostTensor>>(&value)) {
-            for (size_t i = 0; i < pair->size(); ++i)
+            for (size_t i = 0; i < pair->size(); ++i) {
                 rows.push_back(
                     {fmt::format("{}.{}", key, i), (*pair)[i].dtype(), (*pair)[i].shape()});
+            }
         } else {
             rows.push_back({key, std::get<DType>(value), std::nullopt});
         }
@@ -76,9 +77,10 @@ void print_text(const Checkpoint &checkpoint, const std::vector<Row> &rows) {
         elements += count;
         bytes += count * item_size(row.dtype);
     }
-    for (const Row &row : rows)
+    for (const Row &row : rows) {
         fmt::print("{:<{}}  {:<8}  {}\n", printable(row.name), width, dtype_name(row.dtype),
                    row.shape ? shape_text(*row.shape) : "(a dtype)");
+    }
     constexpr double kMebibyte = 1 << 20;
     fmt::print("{} tensors, {} elements, {:.1f} MiB\n{} container, SHA-256 {}\n", tensors, elements,
                double(bytes) / kMebibyte, container_name(checkpoint.container), checkpoint.digest);

@@ -40,6 +40,8 @@ int run(int argc, char **argv) {
     add_list(app, context);
     add_weights(app, context);
     add_show(app, context);
+    add_classify(app, context);
+    add_preprocess(app, context);
     add_check(app, context);
     add_run(app, context);
     add_graph(app, context);

@@ -22,15 +22,11 @@ make_root() {
     debootstrap --variant=minbase --include=ca-certificates trixie "$root.new" && mv "$root.new" "$root"
 }
 
-copy_source() {
+update_source() {
     mkdir -p "$root/tvw"
     # Only what was built before stays.
     find "$root/tvw" -mindepth 1 -maxdepth 1 ! -name .deps ! -name build -exec rm -rf {} +
-    git -C "$root_dir" ls-files -z --cached --others --exclude-standard |
-        (cd "$root_dir" && while IFS= read -r -d '' file; do
-            [ ! -e "$file" ] || printf '%s\0' "$file"
-        done | tar --create --null --files-from=-) |
-        tar --extract --directory "$root/tvw" --no-same-owner
+    copy_source "$root/tvw"
 }
 
 mount_host() {
@@ -51,7 +47,7 @@ inside() {
 }
 
 [ -d "$root" ] || step "Debian 13 root" make_root
-step "copy of the source" copy_source
+step "copy of the source" update_source
 mount_host
 inside "./setup.sh"
 inside "source tools/common.sh && log_file=.deps/setup.log &&

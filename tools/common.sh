@@ -76,3 +76,18 @@ make_environment() {
     step "${*: -1} and what belongs to it" "$dir/bin/pip" install "$@"
     printf '%s\n' "$*" >"$stamp"
 }
+
+# The LibTorch that setup.sh installed.
+torch_prefix() {
+    echo "$deps_dir"/torch/lib/python3.*/site-packages/torch
+}
+
+# copy_source DIR: the files of the project as they are in the work tree, committed or not.
+copy_source() {
+    git -C "$root_dir" ls-files -z --cached --others --exclude-standard |
+        while IFS= read -r -d '' file; do
+            [ ! -e "$root_dir/$file" ] || printf '%s\0' "$file"
+        done |
+        tar --create --directory "$root_dir" --null --files-from=- |
+        tar --extract --directory "$1" --no-same-owner
+}

@@ -91,9 +91,10 @@ std::shared_ptr<Storage> Assembler::storage(size_t index) {
     const PickledStorage &plan = pickle_.storages[index];
     if (plan.dtype == DType::kBool &&
         std::any_of(read->data(), read->data() + read->size(),
-                    [](std::byte byte) { return byte > std::byte{1}; }))
+                    [](std::byte byte) { return byte > std::byte{1}; })) {
         source_.corrupt(plan.at,
                         "storage " + in_quotes(plan.key) + " of bools holds other numbers");
+    }
     return read;
 }
 
@@ -126,9 +127,10 @@ std::string nested_state_dicts(const Pickle &pickle) {
 
 StateDict assemble(const Source &source, const Pickle &pickle, const CheckpointLimits &limits,
                    const StorageReader &read_storage) {
-    if (pickle.top.type != PickleType::kDict)
+    if (pickle.top.type != PickleType::kDict) {
         source.unsupported(pickle.top.at, fmt::format("the file holds {}, not a state dict",
                                                       type_text(pickle.top.type)));
+    }
     Assembler assembler(source, pickle, read_storage);
     StateDict state_dict;
     const auto &items = pickle.items(pickle.top);
@@ -136,15 +138,17 @@ StateDict assemble(const Source &source, const Pickle &pickle, const CheckpointL
         refuse_wrapped(source, items[0], names);
     for (size_t i = 0; i < items.size(); i += 2) {
         const PickleValue &key = items[i];
-        if (key.type != PickleType::kString)
+        if (key.type != PickleType::kString) {
             source.unsupported(key.at, fmt::format("a key of the state dict is {}, not a string",
                                                    type_text(key.type)));
+        }
         const std::string &name = pickle.string(key);
         if (state_dict.find(name) != nullptr)
             source.corrupt(key.at, "the key " + in_quotes(name) + " is there twice");
-        if (state_dict.size() >= limits.tensors)
+        if (state_dict.size() >= limits.tensors) {
             source.unsupported(key.at,
                                fmt::format("more tensors than the limit of {}", limits.tensors));
+        }
         try {
             if (auto value = assembler.value(items[i + 1]))
                 state_dict.add(name, std::move(*value));

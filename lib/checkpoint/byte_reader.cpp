@@ -54,8 +54,10 @@ std::string_view ByteReader::line(size_t longest) {
     fill(window);
     const std::string_view text(reinterpret_cast<const char *>(buffer_.data()) + cursor_, window);
     const size_t end = text.find('\n');
-    if (end == std::string_view::npos)
-        source_.corrupt(position(), "a name has no end");
+    if (end == std::string_view::npos) {
+        source_.corrupt(position(),
+                        "a name has no end within " + std::to_string(window) + " bytes");
+    }
     cursor_ += end + 1;
     return text.substr(0, end);
 }

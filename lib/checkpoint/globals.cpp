@@ -67,9 +67,10 @@ size_t find_global(std::string_view module, std::string_view name) {
     if (entry != std::end(kGlobals))
         return size_t(entry - std::begin(kGlobals));
     const std::string full = in_quotes(fmt::format("{}.{}", module, name));
-    if (is_network_module(module))
+    if (is_network_module(module)) {
         refuse_unsupported(full + " is code: the file holds a whole network. In Python, save its "
                                   "weights: torch.save(model.state_dict(), path)");
+    }
     refuse_unsupported(full + " is not among the names that a state dict needs; nothing was "
                               "executed");
 }

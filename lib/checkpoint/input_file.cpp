@@ -2,7 +2,7 @@
 #include "checkpoint/input_file.h"
 
 #include "base/sha256.h"
-#include "base/text.h"
+#include "checkpoint/path_text.h"
 
 #include <fmt/format.h>
 
@@ -35,7 +35,7 @@ int open_descriptor(const std::filesystem::path &path, const std::string &name) 
 } // namespace
 
 InputFile::InputFile(const std::filesystem::path &path, uint64_t largest)
-    : name_(in_quotes(path.native())), descriptor_(open_descriptor(path, name_)) {
+    : name_(path_in_quotes(path)), descriptor_(open_descriptor(path, name_)) {
     const auto refuse = [this](ErrorKind kind, const std::string &what) {
         close(descriptor_);
         throw Error(kind, name_ + what);
@@ -44,9 +44,10 @@ InputFile::InputFile(const std::filesystem::path &path, uint64_t largest)
         refuse(ErrorKind::kIo, ": " + reason(errno));
     if (!S_ISREG(status_.st_mode))
         refuse(ErrorKind::kIo, " is not a regular file");
-    if (size() > largest)
+    if (size() > largest) {
         refuse(ErrorKind::kNotSupported,
                fmt::format(" has {} bytes, more than the limit of {}", size(), largest));
+    }
 }
 
 InputFile::~InputFile() {
@@ -58,15 +59,17 @@ void InputFile::read(uint64_t offset, std::span<std::byte> dst) const {
         const ssize_t got = pread(descriptor_, dst.data(), dst.size(), off_t(offset));
         if (got < 0 && errno == EINTR)
             continue;
-        if (got < 0)
+        if (got < 0) {
             throw Error(ErrorKind::kIo,
                         fmt::format("cannot read {} at byte {}: {}", name_, offset, reason(errno)),
                         offset);
-        if (got == 0)
+        }
+        if (got == 0) {
             throw Error(ErrorKind::kIo,
                         fmt::format("{} became shorter while it was read: no byte {} any more",
                                     name_, offset),
                         offset);
+        }
         offset += uint64_t(got);
         dst = dst.subspan(size_t(got));
     }

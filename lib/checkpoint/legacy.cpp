@@ -79,28 +79,32 @@ std::vector<uint64_t> find_storages(const Source &source, const Pickle &pickle, 
             source.corrupt(key.at, "a storage's key is not a string");
         const std::string &name = keys.string(key);
         const auto known = index.find(name);
-        if (known == index.end() || offsets[known->second])
+        if (known == index.end() || offsets[known->second]) {
             source.corrupt(key.at, fmt::format("storage {} {}", in_quotes(name),
                                                known == index.end() ? "belongs to no tensor"
                                                                     : "is there twice"));
+        }
         const PickledStorage &storage = pickle.storages[known->second];
         const auto numel = source.number<uint64_t>(position);
-        if (numel != storage.numel)
+        if (numel != storage.numel) {
             source.corrupt(position, fmt::format("storage {} has {} elements, expected {}",
                                                  in_quotes(name), numel, storage.numel));
+        }
         position += sizeof numel;
-        if (storage.bytes > source.size() - position)
+        if (storage.bytes > source.size() - position) {
             source.corrupt(position, fmt::format("storage {} of {} bytes reaches past the end of "
                                                  "the file; is the download complete?",
                                                  in_quotes(name), storage.bytes));
+        }
         offsets[known->second] = position;
         position += storage.bytes;
     }
     std::vector<uint64_t> result;
     for (size_t i = 0; i < offsets.size(); ++i) {
-        if (!offsets[i])
+        if (!offsets[i]) {
             source.corrupt(pickle.storages[i].at,
                            "storage " + in_quotes(pickle.storages[i].key) + " is not in the file");
+        }
         result.push_back(*offsets[i]);
     }
     if (position != source.size())

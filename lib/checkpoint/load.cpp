@@ -26,14 +26,16 @@ constexpr uint64_t kHeadSize = 262;
 [[noreturn]] void refuse_stranger(const Source &source, std::string_view head) {
     constexpr std::string_view kSpace = " \t\r\n";
     const size_t text = std::min(head.find_first_not_of(kSpace), head.size());
-    if (head.substr(text).starts_with('<'))
+    if (head.substr(text).starts_with('<')) {
         source.corrupt(0, "a web page, not a checkpoint: the server answered with an error or a "
                           "login page; download it again");
+    }
     if (head.starts_with("version https://git-lfs"))
         source.corrupt(0, "a pointer of Git LFS, not the checkpoint; run: git lfs pull");
-    if (head.size() == kHeadSize && head.ends_with("ustar"))
+    if (head.size() == kHeadSize && head.ends_with("ustar")) {
         source.unsupported(0, "the tar container of PyTorch 0.1; load it in Python and save it "
                               "again with torch.save");
+    }
     source.corrupt(0, "not a checkpoint: neither torch.save's zip or legacy container nor "
                       "safetensors");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/output_file.h"
 
-#include "base/text.h"
+#include "checkpoint/path_text.h"
 
 #include <tvw/error.h>
 
@@ -20,7 +20,7 @@ OutputFile::OutputFile(const std::filesystem::path &path) : path_(path) {
     std::error_code ignored;
     const auto status = std::filesystem::status(path, ignored);
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-        throw Error(ErrorKind::kIo, in_quotes(path.native()) + " is not a regular file");
+        throw Error(ErrorKind::kIo, path_in_quotes(path) + " is not a regular file");
     // In the same folder, where a rename is atomic; the name is random so that two writers of one
     // file do not meet.
     temporary_ = path;
@@ -55,7 +55,7 @@ void OutputFile::commit() {
 }
 
 void OutputFile::fail(int code) const {
-    throw Error(ErrorKind::kIo, fmt::format("cannot write {}: {}", in_quotes(path_.native()),
+    throw Error(ErrorKind::kIo, fmt::format("cannot write {}: {}", path_in_quotes(path_),
                                             std::generic_category().message(code)));
 }
 

@@ -58,9 +58,10 @@ PickleValue Pickle::add_container(PickleType type, std::vector<PickleValue> item
 
 void Pickle::extend(const PickleValue &container, std::span<const PickleValue> items) {
     PickleContainer &target = containers[container.index()];
-    if (target.inside_another)
+    if (target.inside_another) {
         refuse(fmt::format("changes {} that is already part of another value",
                            type_text(container.type)));
+    }
     put_inside(container.index(), items);
     target.items.insert(target.items.end(), items.begin(), items.end());
 }
@@ -75,9 +76,10 @@ void Pickle::put_inside(size_t container, std::span<const PickleValue> items) {
         child.inside_another = true;
         uint64_t &depth = containers[container].depth;
         depth = std::max(depth, child.depth + 1);
-        if (depth > depth_limit)
+        if (depth > depth_limit) {
             refuse_unsupported(
                 fmt::format("values are nested deeper than the limit of {}", depth_limit));
+        }
     }
 }
 

@@ -3,54 +3,14 @@
 
 #include "base/text.h"
 #include "checkpoint/globals.h"
+#include "checkpoint/pickle_opcodes.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 namespace tvw {
-namespace {
-
-// The opcodes' names are those of Python's pickletools.
-enum Opcode : uint8_t {
-    kMark = '(',
-    kStop = '.',
-    kEmptyTuple = ')',
-    kBinFloat = 'G',
-    kBinInt = 'J',
-    kBinInt1 = 'K',
-    kBinInt2 = 'M',
-    kNone = 'N',
-    kBinPersId = 'Q',
-    kReduce = 'R',
-    kBinString = 'T',
-    kShortBinString = 'U',
-    kBinUnicode = 'X',
-    kEmptyList = ']',
-    kAppend = 'a',
-    kBuild = 'b',
-    kGlobal = 'c',
-    kAppends = 'e',
-    kBinGet = 'h',
-    kLongBinGet = 'j',
-    kBinPut = 'q',
-    kLongBinPut = 'r',
-    kSetItem = 's',
-    kTuple = 't',
-    kSetItems = 'u',
-    kEmptyDict = '}',
-    kProto = 0x80,
-    kTuple1 = 0x85,
-    kTuple2 = 0x86,
-    kTuple3 = 0x87,
-    kNewTrue = 0x88,
-    kNewFalse = 0x89,
-    kLong1 = 0x8a,
-};
-
-} // namespace
 
 PickleMachine::PickleMachine(ByteReader &reader, const Source &source,
                              const CheckpointLimits &limits)
@@ -66,7 +26,7 @@ Pickle PickleMachine::run() {
     for (;;) {
         at_ = reader_.position();
         const auto opcode = reader_.number<uint8_t>();
-        if (opcode == kStop)
+        if (opcode == kOpStop)
             break;
         try {
             if (!scalar(opcode) && !container(opcode) && !reference(opcode))
@@ -75,34 +35,36 @@ Pickle PickleMachine::run() {
             source_.fail(refusal.kind, at_, subject(opcode) + refusal.what);
         }
     }
-    if (stack_.size() != 1 || !marks_.empty())
+    if (stack_.size() != 1 || !marks_.empty()) {
         source_.corrupt(at_, fmt::format("the pickle stops with {} values and {} open marks",
                                          stack_.size(), marks_.size()));
+    }
     pickle_.top = stack_[0];
     return std::move(pickle_);
 }
 
 void PickleMachine::require_protocol() {
     const uint64_t at = reader_.position();
-    if (reader_.number<uint8_t>() != kProto)
+    if (reader_.number<uint8_t>() != kOpProto)
         source_.corrupt(at, "a pickle must begin here");
     const auto protocol = reader_.number<uint8_t>();
-    if (protocol != 2)
+    if (protocol != 2) {
         source_.unsupported(at, fmt::format("pickle protocol {}; only 2 is read, which torch.save "
                                             "uses by default",
                                             protocol));
+    }
 }
 
 /// The name under which a tensor is about to be stored is the nearest string below it.
 std::string PickleMachine::subject(uint8_t opcode) const {
-    if (opcode == kReduce || opcode == kBinPersId) {
+    if (opcode == kOpReduce || opcode == kOpBinPersId) {
         const auto name = std::find_if(stack_.rbegin(), stack_.rend(), [](const PickleValue &v) {
             return v.type == PickleType::kString;
         });
         if (name != stack_.rend())
             return in_quotes(pickle_.string(*name)) + ": ";
     }
-    if (opcode == kGlobal)
+    if (opcode == kOpGlobal)
         return "";
     const bool printable = opcode > 0x20 && opcode < 0x7f;
     return printable ? fmt::format("opcode '{}': ", char(opcode))
@@ -111,33 +73,33 @@ std::string PickleMachine::subject(uint8_t opcode) const {
 
 bool PickleMachine::scalar(uint8_t opcode) {
     switch (opcode) {
-    case kNone:
+    case kOpNone:
         push({});
         return true;
-    case kNewTrue:
-    case kNewFalse:
-        push({PickleType::kBool, opcode == kNewTrue});
+    case kOpNewTrue:
+    case kOpNewFalse:
+        push({PickleType::kBool, opcode == kOpNewTrue});
         return true;
-    case kBinInt:
+    case kOpBinInt:
         push({PickleType::kInt, reader_.number<int32_t>()});
         return true;
-    case kBinInt1:
+    case kOpBinInt1:
         push({PickleType::kInt, reader_.number<uint8_t>()});
         return true;
-    case kBinInt2:
+    case kOpBinInt2:
         push({PickleType::kInt, reader_.number<uint16_t>()});
         return true;
-    case kLong1:
+    case kOpLong1:
         push_long(reader_.number<uint8_t>());
         return true;
-    case kBinFloat:
+    case kOpBinFloat:
         push_float();
         return true;
-    case kBinUnicode:
-    case kBinString:
+    case kOpBinUnicode:
+    case kOpBinString:
         push_string(reader_.number<uint32_t>());
         return true;
-    case kShortBinString:
+    case kOpShortBinString:
         push_string(reader_.number<uint8_t>());
         return true;
     default:
@@ -147,38 +109,38 @@ bool PickleMachine::scalar(uint8_t opcode) {
 
 bool PickleMachine::container(uint8_t opcode) {
     switch (opcode) {
-    case kMark:
+    case kOpMark:
         if (marks_.size() >= limits_.stack)
             refuse_unsupported(fmt::format("more marks than the limit of {}", limits_.stack));
         marks_.push_back(stack_.size());
         return true;
-    case kEmptyDict:
+    case kOpEmptyDict:
         push(pickle_.add_container(PickleType::kDict, {}));
         return true;
-    case kEmptyList:
+    case kOpEmptyList:
         push(pickle_.add_container(PickleType::kList, {}));
         return true;
-    case kEmptyTuple:
+    case kOpEmptyTuple:
         push_tuple({});
         return true;
-    case kTuple:
+    case kOpTuple:
         push_tuple(pop_mark());
         return true;
-    case kTuple1:
-    case kTuple2:
-    case kTuple3:
-        push_tuple(pop_many(opcode - kTuple1 + 1U));
+    case kOpTuple1:
+    case kOpTuple2:
+    case kOpTuple3:
+        push_tuple(pop_many(opcode - kOpTuple1 + 1U));
         return true;
-    case kSetItem:
+    case kOpSetItem:
         set_items(pop_many(2));
         return true;
-    case kSetItems:
+    case kOpSetItems:
         set_items(pop_mark());
         return true;
-    case kAppend:
+    case kOpAppend:
         append_items(pop_many(1));
         return true;
-    case kAppends:
+    case kOpAppends:
         append_items(pop_mark());
         return true;
     default:
@@ -188,31 +150,31 @@ bool PickleMachine::container(uint8_t opcode) {
 
 bool PickleMachine::reference(uint8_t opcode) {
     switch (opcode) {
-    case kBinPut:
+    case kOpBinPut:
         put(reader_.number<uint8_t>());
         return true;
-    case kLongBinPut:
+    case kOpLongBinPut:
         put(reader_.number<uint32_t>());
         return true;
-    case kBinGet:
+    case kOpBinGet:
         get(reader_.number<uint8_t>());
         return true;
-    case kLongBinGet:
+    case kOpLongBinGet:
         get(reader_.number<uint32_t>());
         return true;
-    case kGlobal:
+    case kOpGlobal:
         push_global();
         return true;
-    case kBinPersId:
+    case kOpBinPersId:
         push(rebuilder_.storage(pop()));
         return true;
-    case kReduce: {
+    case kOpReduce: {
         const PickleValue arguments = pop();
         const PickleValue callee = pop();
         push(rebuilder_.call(callee, arguments));
         return true;
     }
-    case kBuild:
+    case kOpBuild:
         build();
         return true;
     default:
@@ -230,9 +192,10 @@ void PickleMachine::push(PickleValue value) {
 }
 
 void PickleMachine::push_string(uint64_t length) {
-    if (length > limits_.string_bytes)
+    if (length > limits_.string_bytes) {
         refuse_unsupported(fmt::format("a string of {} bytes, more than the limit of {}", length,
                                        limits_.string_bytes));
+    }
     const std::string_view text = reader_.take(length);
     if (!is_utf8(text))
         refuse("the string " + in_quotes(text) + " is not UTF-8");
@@ -302,9 +265,10 @@ void PickleMachine::get(uint64_t slot) {
 PickleValue &PickleMachine::top(PickleType type) {
     if (stack_.size() <= floor())
         refuse("the stack is empty");
-    if (stack_.back().type != type)
+    if (stack_.back().type != type) {
         refuse(
             fmt::format("applied to {}, not {}", type_text(stack_.back().type), type_text(type)));
+    }
     return stack_.back();
 }
 

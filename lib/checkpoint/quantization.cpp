@@ -32,15 +32,17 @@ void check_channels(const Pickle &pickle, const PickleValue &value, PickleType n
     if (value.type == PickleType::kList) {
         const auto &items = pickle.items(value);
         expect_count(items.size());
-        for (const PickleValue &item : items)
+        for (const PickleValue &item : items) {
             if (item.type != number)
                 refuse(fmt::format("the {} hold {}", what, type_text(item.type)));
+        }
     } else if (value.type == PickleType::kTensor) {
         const PickledTensor &tensor = pickle.tensors[value.index()];
         if (tensor.shape.size() != 1 ||
-            std::find(dtypes.begin(), dtypes.end(), tensor.dtype) == dtypes.end())
+            std::find(dtypes.begin(), dtypes.end(), tensor.dtype) == dtypes.end()) {
             refuse(fmt::format("the {} are {} of {}", what, shape_text(tensor.shape),
                                dtype_name(tensor.dtype)));
+        }
         expect_count(size_t(tensor.shape[0]));
     } else {
         refuse(fmt::format("the {} are {}", what, type_text(value.type)));
@@ -103,9 +105,10 @@ PickledQuantization read_quantizer(const Pickle &pickle, const PickleValue &para
     result.scales = items[1];
     result.zero_points = items[2];
     if (!result.per_channel) {
-        if (items[1].type != PickleType::kFloat || items[2].type != PickleType::kInt)
+        if (items[1].type != PickleType::kFloat || items[2].type != PickleType::kInt) {
             refuse(fmt::format("scale and zero point are {} and {}", type_text(items[1].type),
                                type_text(items[2].type)));
+        }
         return result;
     }
     if (items[3].type != PickleType::kInt || items[3].payload < 0 ||
@@ -125,13 +128,15 @@ Quantization resolve_quantization(const Pickle &pickle, const PickledTensor &ten
     const PickledQuantization &source = *tensor.quantization;
     Quantization result{source.per_channel, source.axis, read_scales(pickle, source.scales, load),
                         read_zero_points(pickle, source.zero_points, load)};
-    for (const double scale : result.scales)
+    for (const double scale : result.scales) {
         if (!std::isfinite(scale) || scale <= 0)
             refuse(fmt::format("a scale of its quantization is {}", scale));
+    }
     const auto [lowest, highest] = stored_range(tensor.dtype);
-    for (const int64_t zero_point : result.zero_points)
+    for (const int64_t zero_point : result.zero_points) {
         if (zero_point < lowest || zero_point > highest)
             refuse(fmt::format("a zero point of its quantization is {}", zero_point));
+    }
     return result;
 }
 

@@ -115,9 +115,10 @@ PickleValue Rebuilder::storage(const PickleValue &id) {
             refuse(fmt::format("a storage's view of {} items", part.size()));
         view.offset = uint64_t(natural(part[1], "a view's offset"));
         view.numel = uint64_t(natural(part[2], "a view's number of elements"));
-        if (view.offset > numel || view.numel > numel - view.offset)
+        if (view.offset > numel || view.numel > numel - view.offset) {
             refuse(fmt::format("a view of {} elements at {} reaches past its storage of {}",
                                view.numel, view.offset, numel));
+        }
     }
     pickle_.views.push_back(view);
     return {PickleType::kStorage, int64_t(pickle_.views.size() - 1)};
@@ -128,19 +129,22 @@ size_t Rebuilder::declare_storage(const std::string &key, DType dtype, uint64_t 
     const auto known = storage_index_.find(key);
     if (known != storage_index_.end()) {
         const PickledStorage &first = pickle_.storages[known->second];
-        if (first.dtype != dtype || first.numel != numel)
+        if (first.dtype != dtype || first.numel != numel) {
             refuse(fmt::format("storage {} is {}×{} here and {}×{} before", in_quotes(key), numel,
                                dtype_name(dtype), first.numel, dtype_name(first.dtype)));
+        }
         return known->second;
     }
     uint64_t bytes = 0;
     if (!multiply(numel, item_size(dtype), bytes) || !add(total_bytes_, bytes, total_bytes_) ||
-        total_bytes_ > file_bytes_)
+        total_bytes_ > file_bytes_) {
         refuse(fmt::format("storage {} of {}×{} cannot be in a file of {} bytes", in_quotes(key),
                            numel, dtype_name(dtype), file_bytes_));
-    if (total_bytes_ > limits_.tensor_bytes)
+    }
+    if (total_bytes_ > limits_.tensor_bytes) {
         refuse_unsupported(
             fmt::format("the storages have more bytes than the limit of {}", limits_.tensor_bytes));
+    }
     pickle_.storages.push_back({key, dtype, numel, bytes, at});
     storage_index_.emplace(key, pickle_.storages.size() - 1);
     return pickle_.storages.size() - 1;
@@ -197,9 +201,11 @@ PickledTensor Rebuilder::view(Arguments arguments) {
         expect(value, PickleType::kTuple, what);
         std::vector<int64_t> result_numbers;
         const auto &items = pickle_.items(value);
-        if (items.size() > kLargestRank)
+        if (items.size() > kLargestRank) {
             refuse_unsupported(
                 fmt::format("{} dimensions; at most {} are read", items.size(), kLargestRank));
+        }
+        result_numbers.reserve(items.size());
         for (const PickleValue &item : items)
             result_numbers.push_back(natural(item, what));
         return result_numbers;
@@ -207,20 +213,23 @@ PickledTensor Rebuilder::view(Arguments arguments) {
     result.shape = numbers(arguments[2], "a tensor's size");
     result.strides = numbers(arguments[3], "a tensor's stride");
     const ViewExtent extent = view_extent(result.shape, result.strides, offset);
-    if (extent.end > part.numel)
+    if (extent.end > part.numel) {
         refuse(fmt::format("{} elements at {} reach past a storage of {}", shape_text(result.shape),
                            offset, part.numel));
+    }
     uint64_t bytes = 0;
     if (!multiply(extent.numel, item_size(result.dtype), bytes))
         refuse("a tensor's number of bytes does not fit 64 bits");
-    if (extent.numel > extent.end - offset &&
-        (!add(repeated_bytes_, bytes, repeated_bytes_) || repeated_bytes_ > limits_.repeated_bytes))
+    if (extent.numel > extent.end - offset && (!add(repeated_bytes_, bytes, repeated_bytes_) ||
+                                               repeated_bytes_ > limits_.repeated_bytes)) {
         refuse_unsupported(fmt::format("tensors that repeat their elements (stride 0) would take "
                                        "more than the limit of {} bytes",
                                        limits_.repeated_bytes));
-    if (!add(viewed_bytes_, bytes, viewed_bytes_) || viewed_bytes_ > limits_.tensor_bytes)
+    }
+    if (!add(viewed_bytes_, bytes, viewed_bytes_) || viewed_bytes_ > limits_.tensor_bytes) {
         refuse_unsupported(
             fmt::format("the tensors have more bytes than the limit of {}", limits_.tensor_bytes));
+    }
     result.offset = int64_t(part.offset + offset); // both lie inside the storage
     return result;
 }

@@ -183,13 +183,15 @@ std::optional<DType> safetensors_dtype(std::string_view name) {
 
 std::vector<SafetensorsEntry> read_safetensors_header(const Source &source, uint64_t size,
                                                       const CheckpointLimits &limits) {
-    if (size > limits.pickle_bytes)
+    if (size > limits.pickle_bytes) {
         source.unsupported(0, fmt::format("a header of {} bytes, more than the limit of {}", size,
                                           limits.pickle_bytes));
-    if (size > source.size() - kSafetensorsPrefix)
+    }
+    if (size > source.size() - kSafetensorsPrefix) {
         source.corrupt(0, fmt::format("a header of {} bytes reaches past the end of the file; is "
                                       "the download complete?",
                                       size));
+    }
     std::string text(size, '\0');
     source.read(kSafetensorsPrefix, std::as_writable_bytes(std::span(text)));
     HeaderHandler handler(limits);

@@ -15,17 +15,20 @@ namespace tvw {
 namespace {
 
 void check_tensor(const NamedTensor &named) {
-    if (named.name.empty() || !is_utf8(named.name) || named.name == kSafetensorsMetadata)
+    if (named.name.empty() || !is_utf8(named.name) || named.name == kSafetensorsMetadata) {
         throw Error(ErrorKind::kInvalidArgument,
                     in_quotes(named.name) +
                         " cannot be the name of a tensor in a safetensors file");
-    if (!named.tensor.has_data())
+    }
+    if (!named.tensor.has_data()) {
         throw Error(ErrorKind::kInvalidArgument,
                     in_quotes(named.name) + " is a shape without data");
-    if (safetensors_name(named.tensor.dtype()).empty())
+    }
+    if (safetensors_name(named.tensor.dtype()).empty()) {
         throw Error(ErrorKind::kNotSupported, in_quotes(named.name) + " is " +
                                                   std::string(dtype_name(named.tensor.dtype())) +
                                                   ", which safetensors files cannot hold");
+    }
 }
 
 uint64_t packed_bytes(const HostTensor &tensor) {
@@ -52,9 +55,10 @@ std::string make_header(const std::vector<NamedTensor> &tensors, const std::vect
     nlohmann::ordered_json header = nlohmann::ordered_json::object();
     for (size_t i = 0; i < tensors.size(); ++i) {
         const HostTensor &tensor = tensors[i].tensor;
-        if (header.contains(tensors[i].name))
+        if (header.contains(tensors[i].name)) {
             throw Error(ErrorKind::kInvalidArgument,
                         "two tensors are called " + in_quotes(tensors[i].name));
+        }
         header[tensors[i].name] = {
             {"dtype", safetensors_name(tensor.dtype())},
             {"shape", tensor.shape()},

@@ -23,14 +23,16 @@ Source Source::unpacked(std::shared_ptr<const Storage> bytes) const {
 }
 
 void Source::read(uint64_t offset, std::span<std::byte> dst) const {
-    if (offset > size_ || dst.size() > size_ - offset)
+    if (offset > size_ || dst.size() > size_ - offset) {
         corrupt(offset, fmt::format("{} bytes are needed, but the file ends at {}; is the download "
                                     "complete?",
                                     dst.size(), base_ + size_));
-    if (!memory_)
+    }
+    if (!memory_) {
         file_->read(base_ + offset, dst);
-    else if (!dst.empty())
+    } else if (!dst.empty()) {
         std::memcpy(dst.data(), memory_->data() + base_ + offset, dst.size());
+    }
 }
 
 void Source::fail(ErrorKind kind, uint64_t offset, const std::string &what) const {

@@ -44,12 +44,14 @@ TorchZip::TorchZip(const Source &source, const ZipArchive &archive)
         source.corrupt(0, "the zip archive is empty");
     const std::string &first = archive.entries().front().name;
     prefix_ = first.substr(0, first.find('/') + 1);
-    for (const ZipEntry &entry : archive.entries())
-        if (prefix_.empty() || !entry.name.starts_with(prefix_))
+    for (const ZipEntry &entry : archive.entries()) {
+        if (prefix_.empty() || !entry.name.starts_with(prefix_)) {
             source.unsupported(entry.at,
                                fmt::format("a zip archive, but not torch.save's: {} and {} are "
                                            "not in one folder",
                                            in_quotes(first), in_quotes(entry.name)));
+        }
+    }
 }
 
 std::string TorchZip::small_text(const ZipEntry &entry) const {
@@ -65,13 +67,22 @@ std::string TorchZip::small_text(const ZipEntry &entry) const {
 }
 
 void TorchZip::check_kind() const {
-    if (const ZipEntry *script = find("constants.pkl"); script != nullptr)
+    if (const ZipEntry *script = find("constants.pkl"); script != nullptr) {
         source_.unsupported(script->at, "a TorchScript archive, which holds code; save the "
                                         "weights: torch.save(model.state_dict(), path)");
+    }
+    for (const ZipEntry &entry : archive_.entries()) {
+        if (entry.method != kZipStored) {
+            source_.unsupported(entry.at,
+                                fmt::format("{} is compressed (method {}); torch.save stores",
+                                            in_quotes(entry.name), entry.method));
+        }
+    }
     const ZipEntry *version = find("version");
-    if (version == nullptr)
+    if (version == nullptr) {
         source_.corrupt(archive_.entries().front().at,
                         "the zip has no entry " + in_quotes(prefix_ + "version"));
+    }
     constexpr int kOldest = 1;
     constexpr int kNewest = 10; // PyTorch 2.15 writes 3 and reads up to this
     const std::string text = small_text(*version);
@@ -82,22 +93,25 @@ void TorchZip::check_kind() const {
         source_.unsupported(version->data, "file format version " + in_quotes(text));
     if (const ZipEntry *order = find("byteorder"); order != nullptr) {
         const std::string name = small_text(*order);
-        if (name != "little")
+        if (name != "little") {
             source_.unsupported(order->data, "byte order " + in_quotes(name) +
                                                  "; only little-endian files are read");
+        }
     }
 }
 
 Pickle TorchZip::read_pickle(const CheckpointLimits &limits) const {
     const ZipEntry *entry = find("data.pkl");
-    if (entry == nullptr)
+    if (entry == nullptr) {
         source_.unsupported(archive_.entries().front().at,
                             "a zip archive, but not torch.save's: no " +
                                 in_quotes(prefix_ + "data.pkl"));
-    if (entry->size > limits.pickle_bytes)
+    }
+    if (entry->size > limits.pickle_bytes) {
         source_.unsupported(entry->at,
                             fmt::format("{} of {} bytes, more than the limit of {}",
                                         in_quotes(entry->name), entry->size, limits.pickle_bytes));
+    }
     verify_crc(source_, *entry);
     ByteReader reader(source_, entry->data, entry->data + entry->size,
                       in_quotes(entry->name) + " ends in the middle");
@@ -111,13 +125,15 @@ std::vector<const ZipEntry *> TorchZip::find_storages(const Pickle &pickle) cons
     std::vector<const ZipEntry *> entries;
     for (const PickledStorage &storage : pickle.storages) {
         const ZipEntry *entry = find("data/" + storage.key);
-        if (entry == nullptr)
+        if (entry == nullptr) {
             source_.corrupt(storage.at,
                             "the zip has no entry for storage " + in_quotes(storage.key));
-        if (entry->size != storage.bytes)
+        }
+        if (entry->size != storage.bytes) {
             source_.corrupt(entry->at, fmt::format("storage {} has {} bytes, expected {}×{}",
                                                    in_quotes(storage.key), entry->size,
                                                    storage.numel, dtype_name(storage.dtype)));
+        }
         entries.push_back(entry);
     }
     return entries;

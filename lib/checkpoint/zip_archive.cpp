@@ -34,9 +34,10 @@ bool is_plain_name(std::string_view name) {
 }
 
 std::string lower_case(std::string text) {
-    for (char &c : text)
+    for (char &c : text) {
         if (c >= 'A' && c <= 'Z')
             c = char(c - 'A' + 'a');
+    }
     return text;
 }
 
@@ -65,9 +66,10 @@ void ZipArchive::check_names() const {
     std::vector<std::pair<std::string, const ZipEntry *>> lower;
     lower.reserve(entries_.size());
     for (const ZipEntry &entry : entries_) {
-        if (!is_plain_name(entry.name))
+        if (!is_plain_name(entry.name)) {
             source_.corrupt(entry.at,
                             in_quotes(entry.name) + " is not a plain name for a zip entry");
+        }
         lower.emplace_back(lower_case(entry.name), &entry);
     }
     std::sort(lower.begin(), lower.end());
@@ -85,9 +87,6 @@ void ZipArchive::check_entry(ZipEntry &entry) const {
     };
     if ((entry.flags & kEncrypted) != 0)
         source_.unsupported(entry.at, in_quotes(entry.name) + " is encrypted");
-    if (entry.method != kZipStored && (entry.method != kZipDeflated || entries_.size() > 1))
-        source_.unsupported(entry.at, fmt::format("{} is compressed (method {}); torch.save stores",
-                                                  in_quotes(entry.name), entry.method));
     if (entry.method == kZipStored && entry.size != entry.packed_size)
         corrupt("has two sizes");
     std::array<std::byte, kLocalSize> header;

@@ -21,9 +21,10 @@ uLong extend_crc(uLong crc, std::span<const std::byte> bytes) {
 }
 
 void compare_crc(const Source &source, const ZipEntry &entry, uLong crc) {
-    if (crc != entry.crc)
+    if (crc != entry.crc) {
         source.corrupt(entry.data, fmt::format("zip entry {} has checksum {:08x}, expected {:08x}",
                                                in_quotes(entry.name), crc, entry.crc));
+    }
 }
 
 /// zlib's state for deflate without a header, as zips hold it.
@@ -70,10 +71,11 @@ std::shared_ptr<Storage> inflate_entry(const Source &source, const ZipEntry &ent
         written += target.size() - stream.avail_out;
     }
     if (state != Z_STREAM_END || written != entry.size || read != entry.packed_size ||
-        stream.avail_in != 0)
+        stream.avail_in != 0) {
         source.corrupt(entry.data, "zip entry " + in_quotes(entry.name) +
                                        " cannot be unpacked to " + std::to_string(entry.size) +
                                        " bytes");
+    }
     return storage;
 }
 
@@ -103,15 +105,21 @@ Source unwrap(const Source &source, const ZipEntry &entry, const CheckpointLimit
         verify_crc(source, entry);
         return source.part(entry.data, entry.size);
     }
+    if (entry.method != kZipDeflated) {
+        source.unsupported(entry.at,
+                           fmt::format("{} is compressed (method {}); only deflate is read",
+                                       in_quotes(entry.name), entry.method));
+    }
     // Weights hardly shrink; what grows far more than this is made to fill the memory.
     constexpr uint64_t kLargestRatio = 32;
     constexpr uint64_t kAlwaysAllowed = 1 << 20;
     const uint64_t largest =
         std::min(limits.file_bytes, entry.packed_size * kLargestRatio + kAlwaysAllowed);
-    if (entry.size > largest)
+    if (entry.size > largest) {
         source.unsupported(
             entry.at, fmt::format("{} unpacks from {} to {} bytes, more than the limit of {}",
                                   in_quotes(entry.name), entry.packed_size, entry.size, largest));
+    }
     auto bytes = inflate_entry(source, entry);
     verify_crc(source, entry, {bytes->data(), bytes->size()});
     return source.unpacked(std::move(bytes));

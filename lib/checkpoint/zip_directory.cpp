@@ -67,9 +67,10 @@ void read_end64(const Source &source, uint64_t plain_end, EndRecord &record) {
 
 EndRecord read_end(const Source &source) {
     if (source.size() < kEndSize ||
-        source.number<uint32_t>(source.size() - kEndSize) != kEndSignature)
+        source.number<uint32_t>(source.size() - kEndSize) != kEndSignature) {
         source.corrupt(source.size(), "the zip archive does not end with its end record; is the "
                                       "download complete?");
+    }
     const uint64_t at = source.size() - kEndSize;
     EndRecord record{source.number<uint16_t>(at + 10), source.number<uint32_t>(at + 12),
                      source.number<uint32_t>(at + 16), at};
@@ -127,9 +128,10 @@ ZipEntry read_entry(const Source &source, ByteReader &reader, const CheckpointLi
     const auto extra_size = field<uint16_t>(header, 30);
     const auto comment_size = field<uint16_t>(header, 32);
     const auto disk = field<uint16_t>(header, 34);
-    if (name_size > limits.string_bytes)
+    if (name_size > limits.string_bytes) {
         source.unsupported(entry.at, fmt::format("a name of {} bytes, more than the limit of {}",
                                                  name_size, limits.string_bytes));
+    }
     entry.name = reader.take(name_size);
     if (disk != 0)
         source.unsupported(entry.at, "a zip archive in several parts");
@@ -142,16 +144,19 @@ ZipEntry read_entry(const Source &source, ByteReader &reader, const CheckpointLi
 
 ZipDirectory read_zip_directory(const Source &source, const CheckpointLimits &limits) {
     const EndRecord record = read_end(source);
-    if (record.entries > limits.zip_entries)
+    if (record.entries > limits.zip_entries) {
         source.unsupported(record.end, fmt::format("a zip of {} entries, more than the limit of {}",
                                                    record.entries, limits.zip_entries));
-    if (record.size > limits.pickle_bytes)
+    }
+    if (record.size > limits.pickle_bytes) {
         source.unsupported(record.begin, fmt::format("a zip directory of {} bytes, more than the "
                                                      "limit of {}",
                                                      record.size, limits.pickle_bytes));
-    if (record.entries > record.size / kCentralSize)
+    }
+    if (record.entries > record.size / kCentralSize) {
         source.corrupt(record.end, fmt::format("the zip's directory is too short for {} entries",
                                                record.entries));
+    }
     ZipDirectory directory;
     directory.begin = record.begin;
     ByteReader reader(source, record.begin, record.end,

@@ -6,16 +6,46 @@
 #include "base/shared_library.h"
 
 #include <charconv>
+#include <cstdlib>
 
 namespace tvw {
+namespace {
+
+/// Threads of a libgomp that wait spin for milliseconds, which starves decoders and other streams:
+/// a pipeline ran nine times slower for it. The library reads its settings once, when it is loaded
+/// (with LibTorch), so for that moment the environment asks for a short spin and then sleep. What
+/// the user has set stands, and an OpenMP that the host process has loaded already is untouched.
+class ShortSpin {
+public:
+    ShortSpin() : set_(getenv("OMP_WAIT_POLICY") == nullptr && getenv(kName) == nullptr) {
+        if (set_)
+            setenv(kName, "10000", 0);
+    }
+    ~ShortSpin() {
+        if (set_)
+            unsetenv(kName);
+    }
+    ShortSpin(const ShortSpin &) = delete;
+    ShortSpin &operator=(const ShortSpin &) = delete;
+
+private:
+    static constexpr const char *kName = "GOMP_SPINCOUNT";
+    bool set_;
+};
+
+EngineLibrary *open_engine_library() {
+    using EntryPoint = EngineLibrary *(*)();
+    const ShortSpin spin;
+    return reinterpret_cast<EntryPoint>(open_library("tvw", "tvw_engine_v1"))();
+}
+
+} // namespace
 
 Engine::~Engine() = default;
 EngineLibrary::~EngineLibrary() = default;
 
 EngineLibrary &engine_library() {
-    using EntryPoint = EngineLibrary *(*)();
-    static EngineLibrary *library =
-        reinterpret_cast<EntryPoint>(open_library("tvw", "tvw_engine_v1"))();
+    static EngineLibrary *library = open_engine_library();
     return *library;
 }
 

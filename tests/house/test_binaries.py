@@ -14,7 +14,7 @@ from conftest import BUILD, output
 PROGRAM = BUILD / "cli" / "tvw"
 CORE = BUILD / "lib" / "libtvw-core.so"
 TVW = BUILD / "lib" / "libtvw.so"
-IO = BUILD / "lib" / "io" / "libtvw-io.so"
+IO = BUILD / "lib" / "libtvw-io.so"
 PLUGIN = BUILD / "gst" / "libgsttvw.so"
 TORCH = re.compile(r"libtorch|libc10|libcudart|libcupti")
 OPENCV = re.compile(r"libopencv")

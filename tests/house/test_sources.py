@@ -81,15 +81,16 @@ def test_links_between_documents_lead_somewhere():
 
 def quoted_packages(script):
     """Debian packages and Python requirements that a script installs."""
+    script = re.sub(r"^\s*#.*\n", "", script, flags=re.MULTILINE)
     names = set()
     for block in re.findall(r"packages\+?=\(([^)]*)\)", script):
         lines = [line.split("#")[0] for line in block.splitlines()]
         names.update(" ".join(lines).split())
     for call in re.findall(r"^\s*install_packages ([^\"$\n]+)$", script, re.MULTILINE):
         names.update(call.split())
-    for call in re.findall(r"make_environment ((?:[^\n]*\\\n)*[^\n]*)", script):
+    for call in re.findall(r"make_environment (\"(?:[^\n]*\\\n)*[^\n]*)", script):
         words = call.replace("\\\n", " ").replace('"', " ").split()[1:]
-        names.update(re.split("[=<>~]", word)[0] for word in words if not word.startswith("-"))
+        names.update(re.split("[=<>~]", word)[0] for word in words if word[0] not in "-$")
     return names
 
 
@@ -110,7 +111,7 @@ def test_every_dependency_is_in_third_party():
 
 def test_installed_packages_are_read_from_scripts():
     script = (
-        'packages=(\n  # a comment\n  g++ meson\n)\npackages+=(libx-dev)\n'
+        '# make_environment DIR WORD...\npackages=(\n  # a comment\n  g++ meson\n)\npackages+=(libx-dev)\n'
         'install_packages doxygen\ninstall_packages "${packages[@]}"\n'
         'make_environment "$dir/x" --no-deps \\\n    "a-b==1.*" torch\n'
     )

@@ -7,8 +7,10 @@ import subprocess
 
 import numpy
 import pytest
+import safetensors.torch
 import torch
 import torchvision
+from PIL import Image
 from torchvision.transforms import functional
 from torchvision.transforms._presets import ImageClassification
 
@@ -55,7 +57,7 @@ class Preprocess:
 
     def __init__(self):
         self.process = subprocess.Popen(
-            [BUILD / "tests" / "preprocess_pipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [BUILD / "tests" / "support" / "preprocess_pipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
     def __call__(self, image, preset):
@@ -165,3 +167,67 @@ def test_the_comparison_can_fail(preprocess):
         result.add(preprocess(image, other), expected(image, preset))
         with pytest.raises(AssertionError):
             result.check(equal=0.99999)
+
+
+WEIGHTS = "ResNet50_Weights.IMAGENET1K_V2"
+
+
+def write_picture(path, mode, **options):
+    """A picture of smooth colours, so that a lossy file is still close."""
+    rows, columns = numpy.mgrid[0:211, 0:317].astype(numpy.float64)
+    red = 127 + 120 * numpy.sin(rows / 23 + columns / 41)
+    green = 127 + 120 * numpy.cos(rows / 37 - columns / 29)
+    blue = 255 * columns / 316
+    alpha = 255 * rows / 210
+    rgba = numpy.stack([red, green, blue, alpha], axis=-1).astype(numpy.uint8)
+    Image.fromarray(rgba, "RGBA").convert(mode).save(path, **options)
+
+
+def preprocess_file(tvw, tmp_path, file):
+    output = tmp_path / "out.safetensors"
+    report = tvw.json("preprocess", "--weights", WEIGHTS, "--output", output, file)
+    assert report == {"name": "input", "dtype": "float32", "shape": [1, 3, 224, 224]}
+    return safetensors.torch.load_file(output)["input"]
+
+
+def expected_file(file):
+    image = torchvision.io.decode_image(str(file), mode=torchvision.io.ImageReadMode.RGB)
+    return torchvision.models.get_weight(WEIGHTS).transforms()(image).unsqueeze(0)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
+def test_png_files_equal_torchvision(tvw, tmp_path, mode):
+    write_picture(tmp_path / "picture.png", mode)
+    ours = preprocess_file(tvw, tmp_path, tmp_path / "picture.png")
+    assert (ours - expected_file(tmp_path / "picture.png")).abs().max() <= 1e-6
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_jpeg_files_equal_torchvision_but_for_the_decoder(tvw, tmp_path, mode, subsampling):
+    write_picture(tmp_path / "picture.jpg", mode, quality=90, subsampling=subsampling)
+    ours = preprocess_file(tvw, tmp_path, tmp_path / "picture.jpg")
+    levels = (ours - expected_file(tmp_path / "picture.jpg")).abs() * 0.229 * 255
+    assert levels.max() <= 3.5
+    assert levels.mean() <= 0.5
+
+
+def test_orientation_in_a_jpeg_is_left_alone_as_in_torchvision(tvw, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    write_picture(tmp_path / "turned.jpg", "RGB", quality=95, exif=exif)
+    write_picture(tmp_path / "plain.jpg", "RGB", quality=95)
+    turned = preprocess_file(tvw, tmp_path, tmp_path / "turned.jpg")
+    assert torch.equal(turned, preprocess_file(tvw, tmp_path, tmp_path / "plain.jpg"))
+
+
+def test_what_is_no_picture_is_named(tvw, tmp_path):
+    arguments = ["preprocess", "--weights", WEIGHTS, "--output", tmp_path / "out.safetensors"]
+    (tmp_path / "text.png").write_text("no picture")
+    for name, kind in {"missing.png": "not_found", "text.png": "corrupt_file"}.items():
+        error = tvw.error(*arguments, tmp_path / name)
+        assert error["kind"] == kind
+        assert name in error["message"]
+    error = tvw.error(*arguments[:2], "R3D_18_Weights.DEFAULT", *arguments[3:], "any.png")
+    assert error["kind"] == "not_supported"
+    assert "VideoClassification" in error["message"]

@@ -3,11 +3,15 @@
 #include "support/checkpoint_bytes.h"
 #include "support/suite.h"
 
+#include "checkpoint/input_file.h"
+
 #include <tvw/checkpoint.h>
 
 #include <sys/stat.h>
 
+#include <array>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -114,11 +118,18 @@ START_TEST(truncation_anywhere_is_an_error) {
 END_TEST
 
 START_TEST(a_flipped_bit_anywhere_is_harmless) {
-    for (std::string bytes : {zip_file(), LegacyFile().bytes()}) {
+    for (const std::string &bytes : {zip_file(), LegacyFile().bytes()}) {
+        const TemporaryFile file(bytes);
+        std::fstream stream(file.path(), std::ios::binary | std::ios::in | std::ios::out);
+        const auto write = [&](size_t position, int byte) {
+            stream.seekp(std::streamoff(position)).put(char(byte)).flush();
+        };
         for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
-            bytes[bit / 8] = char(bytes[bit / 8] ^ (1 << bit % 8));
-            error_of([&] { load_bytes(bytes, {.limits = {}, .digest = false}); });
-            bytes[bit / 8] = char(bytes[bit / 8] ^ (1 << bit % 8));
+            const size_t position = bit / 8;
+            write(position, bytes[position] ^ (1 << bit % 8));
+            // Loaded or refused: nothing else may happen.
+            error_of([&] { load_checkpoint(file.path(), {.limits = {}, .digest = false}); });
+            write(position, bytes[position]);
         }
     }
 }
@@ -175,6 +186,19 @@ START_TEST(only_regular_files_are_opened) {
 }
 END_TEST
 
+START_TEST(a_file_that_changes_while_read_is_an_error) {
+    const TemporaryFile file(std::string(10, 'x'));
+    const tvw::InputFile input(file.path(), 100);
+    input.check_unchanged();
+    std::filesystem::resize_file(file.path(), 5);
+    std::array<std::byte, 10> bytes{};
+    const auto shorter = error_of([&] { input.read(0, bytes); });
+    ck_assert(shorter && shorter->kind() == ErrorKind::kIo && shorter->offset() == 5);
+    const auto changed = error_of([&] { input.check_unchanged(); });
+    ck_assert(changed && changed->kind() == ErrorKind::kIo);
+}
+END_TEST
+
 START_TEST(a_huge_sparse_file_is_refused_at_once) {
     const TemporaryFile file("PK\3\4");
     std::filesystem::resize_file(file.path(), uintmax_t{1} << 40);
@@ -195,7 +219,8 @@ START_TEST(limits_given_are_kept) {
     refused({.items = 3}, "the limit of 3");
     refused({.stack = 3}, "the limit of 3");
     refused({.depth = 1}, "the limit of 1");
-    refused({.string_bytes = 16}, "the limit of 16");
+    refusal(torch_zip(dict_pickle({{"a name of 24 characters.", "N"}})),
+            "more than the limit of 16", {.limits = {.string_bytes = 16}, .digest = true});
     refused({.tensors = 0}, "the limit of 0");
 }
 END_TEST
@@ -221,6 +246,7 @@ int main() {
                        pairs_dtypes_and_none_have_their_places, only_a_state_dict_is_one,
                        truncation_anywhere_is_an_error, a_flipped_bit_anywhere_is_harmless,
                        legacy_storages_are_where_their_keys_say, what_is_no_checkpoint_is_named,
-                       only_regular_files_are_opened, a_huge_sparse_file_is_refused_at_once,
-                       limits_given_are_kept, state_dict_keys_are_unique_utf8});
+                       only_regular_files_are_opened, a_file_that_changes_while_read_is_an_error,
+                       a_huge_sparse_file_is_refused_at_once, limits_given_are_kept,
+                       state_dict_keys_are_unique_utf8});
 }

@@ -77,6 +77,7 @@ START_TEST(only_stored_plain_entries_are_read) {
     assert_refused(zip().add("m/x", "x").with_flags(1), "is encrypted");
     assert_refused(zip().add_deflated("m/x", "x"), "is compressed (method 8)");
     assert_refused(zip().add("m/x", "x").with_method(99), "is compressed (method 99)");
+    assert_refused(ZipWriter().add("x", "x").with_method(99), "is compressed (method 99)");
 }
 END_TEST
 
@@ -86,9 +87,10 @@ START_TEST(the_archive_says_that_it_is_torch_saves) {
     assert_refused(zip().add("m/byteorder", std::string(100, 'x')), "is too long");
     assert_refused(zip().add("m/constants.pkl", ""), "a TorchScript archive");
     assert_refused(ZipWriter().add("m/data.pkl", pickle).add("m/x", ""), "no entry 'm/version'");
-    for (const char *version : {"11", "0", "", "3x", "-3"})
+    for (const char *version : {"11", "0", "", "3x", "-3"}) {
         assert_refused(ZipWriter().add("m/data.pkl", pickle).add("m/version", version),
                        "file format version");
+    }
     assert_refused(ZipWriter().add("m/x", "").add("m/version", "3"), "not torch.save's");
 }
 END_TEST

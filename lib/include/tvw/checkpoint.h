@@ -15,8 +15,9 @@
 
 namespace tvw {
 
-/// What a state dict may hold under one key: a tensor; the (weight, bias) pair of a packed
-/// quantized layer; or the dtype that such a layer was packed for.
+/// What a state dict may hold under one key: a tensor; the weight of a packed quantized layer with
+/// its bias (one tensor where the bias is None); or the dtype that such a layer was packed for.
+/// A key whose value is None has no entry. Anything else, a number or text say, is an error.
 using StateValue = std::variant<HostTensor, std::vector<HostTensor>, DType>;
 
 /// A checkpoint's entries in file order. Keys are unique UTF-8.
@@ -48,16 +49,16 @@ TVW_API std::string_view container_name(Container container);
 
 /// Upper bounds that a file must keep; each default is far above every published checkpoint.
 struct CheckpointLimits {
-    uint64_t file_bytes = uint64_t{16} << 30;   ///< largest file read
-    uint64_t tensor_bytes = uint64_t{16} << 30; ///< all storages, and all tensors unpacked
+    uint64_t file_bytes = uint64_t{16} << 30;      ///< largest file read
+    uint64_t tensor_bytes = uint64_t{16} << 30;    ///< all storages, and all tensors unpacked
     uint64_t repeated_bytes = uint64_t{256} << 20; ///< tensors that repeat elements (stride 0)
-    uint64_t pickle_bytes = uint64_t{64} << 20; ///< one pickle stream, header or zip directory
-    uint64_t zip_entries = 100'000;             ///< entries in the archive
-    uint64_t items = 1'000'000;                 ///< pickle objects, and as many memo slots
-    uint64_t stack = 100'000;                   ///< pickle stack and marks
-    uint64_t depth = 64;                        ///< nesting of containers in the pickle
-    uint64_t string_bytes = 4096;               ///< one key or name
-    uint64_t tensors = 100'000;                 ///< tensors in the state dict
+    uint64_t pickle_bytes = uint64_t{64} << 20;    ///< one pickle stream, header or zip directory
+    uint64_t zip_entries = 100'000;                ///< entries in the archive
+    uint64_t items = 1'000'000;                    ///< pickle objects, and as many memo slots
+    uint64_t stack = 100'000;                      ///< pickle stack and marks
+    uint64_t depth = 64;                           ///< nesting of containers in the pickle
+    uint64_t string_bytes = 4096;                  ///< one key or name
+    uint64_t tensors = 100'000;                    ///< tensors in the state dict
 };
 
 /// How to read a checkpoint.

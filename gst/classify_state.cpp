@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "classify_state.h"
+
+#include <tvw/error.h>
+#include <tvw/weights.h>
+
+#include <utility>
+
+namespace tvw::gst {
+
+namespace {
+
+std::string chosen_weights(const Properties &properties) {
+    if (properties.weights.empty() == properties.model.empty())
+        throw Error(ErrorKind::kInvalidArgument,
+                    properties.weights.empty()
+                        ? "no model is chosen: set \"weights\" (ResNet50_Weights.DEFAULT, or the "
+                          "path of a descriptor) or \"model\" (resnet50)"
+                        : "both \"weights\" and \"model\" are set: keep one of them");
+    if (properties.model.empty())
+        return properties.weights;
+    const WeightsEnum &weights = get_model_weights(properties.model);
+    if (!weights.default_member())
+        throw Error(ErrorKind::kNotFound, properties.model +
+                                              " has no published weights: name a descriptor with "
+                                              "\"weights\" instead");
+    return weights.default_member()->name();
+}
+
+} // namespace
+
+Properties ClassifyState::properties() const {
+    const std::lock_guard lock(mutex_);
+    return properties_;
+}
+
+Tuning ClassifyState::tuning() const {
+    const std::lock_guard lock(mutex_);
+    return properties_.tuning;
+}
+
+void ClassifyState::start() {
+    const Properties properties = this->properties();
+    ClassifierConfig config;
+    config.weights = chosen_weights(properties);
+    if (!properties.checkpoint.empty())
+        config.checkpoint = properties.checkpoint;
+    config.device = properties.device;
+    config.threads = int(properties.threads);
+    classifier_ = std::make_unique<Classifier>(config);
+    failing_ = false;
+    forget();
+}
+
+void ClassifyState::stop() {
+    classifier_.reset();
+    forget();
+}
+
+void ClassifyState::set_info(const GstVideoInfo &info) {
+    info_ = info;
+    forget();
+}
+
+void ClassifyState::forget() {
+    result_.reset();
+    since_inference_.reset();
+}
+
+bool ClassifyState::count_frame() {
+    if (!since_inference_)
+        return true;
+    ++*since_inference_;
+    if (result_)
+        result_->age = *since_inference_;
+    return *since_inference_ >= tuning().inference_interval;
+}
+
+void ClassifyState::infer(const FrameView &frame, std::optional<Region> visible,
+                          std::optional<uint64_t> pts_ns) {
+    const Tuning tuning = this->tuning();
+    result_.reset();
+    since_inference_ = 0;
+    FrameResult result;
+    result.classification.predictions =
+        classifier_->classify(frame, int(tuning.top_k), tuning.threshold, visible);
+    result.classification.pts_ns = pts_ns;
+    result.classification.weights = classifier_->weights().name();
+    result.classification.digest = classifier_->digest();
+    result_ = std::move(result);
+}
+
+bool ClassifyState::first_failure(bool failed) {
+    return !std::exchange(failing_, failed) && failed;
+}
+
+} // namespace tvw::gst

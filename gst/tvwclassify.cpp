@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * SECTION:element-tvwclassify
+ * @title: tvwclassify
+ * @short_description: classifies video frames with a torchvision checkpoint
+ *
+ * Names a checkpoint as torchvision does, gives every frame that checkpoint's own resize, crop and
+ * normalisation, runs the model, and attaches the most probable classes to the buffer. The picture
+ * is not changed.
+ *
+ * Results appear as a #GstCustomMeta named `TvwClassificationMeta`, as an element message
+ * `tvw-classification` for each inferred frame, and, from GStreamer 1.24, as a GstAnalytics class.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 -m v4l2src ! videoconvert ! tvwclassify weights=ResNet50_Weights.DEFAULT !
+ * tvwoverlay ! videoconvert ! autovideosink
+ * ]| Shows what the camera sees, with its most probable classes.
+ *
+ * Since: 0.1
+ */
+#include "tvwclassify.h"
+
+#include "analytics.h"
+#include "classification_meta.h"
+#include "classify_state.h"
+#include "guard.h"
+#include "video_frame_view.h"
+
+#include <tvw/error.h>
+
+using tvw::gst::ClassifyState;
+using tvw::gst::guarded;
+using tvw::gst::Phase;
+using tvw::gst::Properties;
+
+GST_DEBUG_CATEGORY_STATIC(tvw_classify_debug);
+#define GST_CAT_DEFAULT tvw_classify_debug
+
+struct _TvwClassify {
+    GstBaseTransform parent;
+    ClassifyState *state;
+};
+
+G_DEFINE_TYPE(TvwClassify, tvw_classify, GST_TYPE_BASE_TRANSFORM)
+GST_ELEMENT_REGISTER_DEFINE(tvwclassify, "tvwclassify", GST_RANK_NONE, TVW_TYPE_CLASSIFY)
+
+namespace {
+
+enum Property : guint {
+    kWeights = 1,
+    kCheckpoint,
+    kModel,
+    kTopK,
+    kThreshold,
+    kDevice,
+    kInferenceInterval,
+    kThreads,
+};
+
+GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(TVW_VIDEO_FORMATS)));
+GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(TVW_VIDEO_FORMATS)));
+
+ClassifyState &state_of(gpointer object) {
+    return *TVW_CLASSIFY(object)->state;
+}
+
+std::string text_of(const GValue *value) {
+    const char *text = g_value_get_string(value);
+    return text ? text : "";
+}
+
+void store(Properties &properties, guint id, const GValue *value) {
+    switch (id) {
+    case kWeights:
+        properties.weights = text_of(value);
+        break;
+    case kCheckpoint:
+        properties.checkpoint = text_of(value);
+        break;
+    case kModel:
+        properties.model = text_of(value);
+        break;
+    case kTopK:
+        properties.tuning.top_k = g_value_get_uint(value);
+        break;
+    case kThreshold:
+        properties.tuning.threshold = g_value_get_double(value);
+        break;
+    case kDevice:
+        properties.device = text_of(value);
+        break;
+    case kInferenceInterval:
+        properties.tuning.inference_interval = g_value_get_uint(value);
+        break;
+    case kThreads:
+        properties.threads = g_value_get_uint(value);
+        break;
+    default:
+        break;
+    }
+}
+
+void fetch(const Properties &properties, guint id, GValue *value) {
+    const auto set_text = [value](const std::string &text) {
+        g_value_set_string(value, text.empty() ? nullptr : text.c_str());
+    };
+    switch (id) {
+    case kWeights:
+        return set_text(properties.weights);
+    case kCheckpoint:
+        return set_text(properties.checkpoint);
+    case kModel:
+        return set_text(properties.model);
+    case kTopK:
+        return g_value_set_uint(value, properties.tuning.top_k);
+    case kThreshold:
+        return g_value_set_double(value, properties.tuning.threshold);
+    case kDevice:
+        return set_text(properties.device);
+    case kInferenceInterval:
+        return g_value_set_uint(value, properties.tuning.inference_interval);
+    case kThreads:
+        return g_value_set_uint(value, properties.threads);
+    default:
+        break;
+    }
+}
+
+void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec) {
+    guarded(object, Phase::kStart, false, [&] {
+        ClassifyState &state = state_of(object);
+        state.edit_properties([&](Properties &properties) { store(properties, id, value); });
+        if (!(spec->flags & GST_PARAM_MUTABLE_PLAYING) && GST_STATE(object) > GST_STATE_READY)
+            GST_WARNING_OBJECT(object, "%s takes effect at the next start", spec->name);
+        return true;
+    });
+}
+
+void get_property(GObject *object, guint id, GValue *value, GParamSpec *) {
+    guarded(object, Phase::kStart, false, [&] {
+        fetch(state_of(object).properties(), id, value);
+        return true;
+    });
+}
+
+gboolean start(GstBaseTransform *transform) {
+    return guarded(transform, Phase::kStart, FALSE, [&] {
+        state_of(transform).start();
+        return TRUE;
+    });
+}
+
+gboolean stop(GstBaseTransform *transform) {
+    return guarded(transform, Phase::kStart, FALSE, [&] {
+        state_of(transform).stop();
+        return TRUE;
+    });
+}
+
+gboolean set_caps(GstBaseTransform *transform, GstCaps *caps, GstCaps *) {
+    return guarded(transform, Phase::kStream, FALSE, [&]() -> gboolean {
+        GstVideoInfo info;
+        if (!gst_video_info_from_caps(&info, caps))
+            return FALSE;
+        if (!tvw::gst::matrix_is_exact(info))
+            GST_WARNING_OBJECT(transform, "%" GST_PTR_FORMAT ": nearest colour matrix used",
+                               static_cast<void *>(caps));
+        state_of(transform).set_info(info);
+        return TRUE;
+    });
+}
+
+gboolean sink_event(GstBaseTransform *transform, GstEvent *event) {
+    // What follows a seek or a new stream has nothing to do with the last result.
+    switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_FLUSH_STOP:
+    case GST_EVENT_SEGMENT:
+    case GST_EVENT_STREAM_START:
+        state_of(transform).forget();
+        break;
+    default:
+        break;
+    }
+    return GST_BASE_TRANSFORM_CLASS(tvw_classify_parent_class)->sink_event(transform, event);
+}
+
+/// Classifies one frame and tells the bus. An answer that is not a number is worth a warning, once
+/// for as long as it lasts, but not the end of the stream.
+void infer(GstBaseTransform *transform, ClassifyState &state, GstBuffer *buffer) {
+    const std::optional<uint64_t> pts =
+        GST_BUFFER_PTS_IS_VALID(buffer) ? std::optional(GST_BUFFER_PTS(buffer)) : std::nullopt;
+    const tvw::gst::MappedFrame frame(state.info(), buffer, GST_MAP_READ);
+    try {
+        state.infer(frame.view(), tvw::gst::visible_region(buffer), pts);
+    } catch (const tvw::Error &error) {
+        if (error.kind() != tvw::ErrorKind::kMismatch)
+            throw;
+        if (state.first_failure(true))
+            GST_ELEMENT_WARNING(transform, STREAM, FAILED, ("%s", error.what()),
+                                ("no label from the frame at %" GST_TIME_FORMAT " on",
+                                 GST_TIME_ARGS(GST_BUFFER_PTS(buffer))));
+        return;
+    }
+    state.first_failure(false);
+    GstElement *element = GST_ELEMENT(transform);
+    gst_element_post_message(element,
+                             tvw::gst::new_classification_message(element, *state.result()));
+}
+
+GstFlowReturn transform_ip(GstBaseTransform *transform, GstBuffer *buffer) {
+    return guarded(transform, Phase::kStream, GST_FLOW_ERROR, [&] {
+        ClassifyState &state = state_of(transform);
+        // There is nothing new to see in a gap: videorate marks the frames so that it repeats.
+        if (state.count_frame() && !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP))
+            infer(transform, state, buffer);
+        const tvw::gst::FrameResult *result = state.result();
+        tvw::gst::set_classification_meta(buffer, result);
+        if (result)
+            tvw::gst::add_analytics_class(buffer, *result);
+        return GST_FLOW_OK;
+    });
+}
+
+void finalize(GObject *object) {
+    delete TVW_CLASSIFY(object)->state;
+    G_OBJECT_CLASS(tvw_classify_parent_class)->finalize(object);
+}
+
+} // namespace
+
+static void tvw_classify_init(TvwClassify *self) {
+    self->state = new ClassifyState;
+    GstBaseTransform *transform = GST_BASE_TRANSFORM(self);
+    gst_base_transform_set_in_place(transform, TRUE);
+    gst_base_transform_set_gap_aware(transform, TRUE);
+}
+
+static void install_properties(GObjectClass *object_class) {
+    const Properties usual;
+    const auto at = [](GParamFlags mutability) {
+        return GParamFlags(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | mutability);
+    };
+    const GParamFlags ready = at(GParamFlags(GST_PARAM_MUTABLE_READY));
+    const GParamFlags playing = at(GParamFlags(GST_PARAM_MUTABLE_PLAYING));
+    const auto add_text = [&](Property id, const char *name, const char *nick, const char *blurb,
+                              const char *initial) {
+        g_object_class_install_property(object_class, id,
+                                        g_param_spec_string(name, nick, blurb, initial, ready));
+    };
+    add_text(kWeights, "weights", "Weights",
+             "Checkpoint by name (ResNet50_Weights.DEFAULT) or path of its descriptor (.json)",
+             nullptr);
+    add_text(kCheckpoint, "checkpoint", "Checkpoint",
+             "Local file to use instead of the cached checkpoint of weights", nullptr);
+    add_text(kModel, "model", "Model",
+             "Model by name (resnet50), with its DEFAULT weights; instead of weights", nullptr);
+    add_text(kDevice, "device", "Device", "Where to run: auto, cpu, cuda or cuda:N",
+             usual.device.c_str());
+
+    const auto add_count = [&](Property id, const char *name, const char *nick, const char *blurb,
+                               guint least, guint initial, GParamFlags flags) {
+        g_object_class_install_property(
+            object_class, id,
+            g_param_spec_uint(name, nick, blurb, least, G_MAXINT, initial, flags));
+    };
+    add_count(kTopK, "top-k", "Top k", "Number of classes in a result", 1, usual.tuning.top_k,
+              playing);
+    add_count(kInferenceInterval, "inference-interval", "Inference interval",
+              "Classify every n-th frame; those between repeat the last result", 1,
+              usual.tuning.inference_interval, playing);
+    add_count(kThreads, "threads", "Threads", "Threads of the model; 0: one per CPU", 0,
+              usual.threads, ready);
+    g_object_class_install_property(object_class, kThreshold,
+                                    g_param_spec_double("threshold", "Threshold",
+                                                        "Least probability of a class in a result",
+                                                        0, 1, usual.tuning.threshold, playing));
+}
+
+static void tvw_classify_class_init(TvwClassifyClass *klass) {
+    GST_DEBUG_CATEGORY_INIT(tvw_classify_debug, "tvwclassify", 0, "torchvision classifier");
+
+    GObjectClass *object_class = G_OBJECT_CLASS(klass);
+    object_class->set_property = set_property;
+    object_class->get_property = get_property;
+    object_class->finalize = finalize;
+    install_properties(object_class);
+
+    GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
+    gst_element_class_set_static_metadata(
+        element_class, "torchvision classifier", "Filter/Analyzer/Video",
+        "Labels video frames with a torchvision checkpoint", "The tvw authors");
+    gst_element_class_add_static_pad_template(element_class, &sink_template);
+    gst_element_class_add_static_pad_template(element_class, &src_template);
+
+    GstBaseTransformClass *transform_class = GST_BASE_TRANSFORM_CLASS(klass);
+    transform_class->start = start;
+    transform_class->stop = stop;
+    transform_class->set_caps = set_caps;
+    transform_class->sink_event = sink_event;
+    transform_class->transform_ip = transform_ip;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "video_frame_view.h"
+
+#include <tvw/error.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tvw::gst {
+
+namespace {
+
+PixelFormat pixel_format(GstVideoFormat format) {
+    switch (format) {
+    case GST_VIDEO_FORMAT_RGB:
+        return PixelFormat::kRGB;
+    case GST_VIDEO_FORMAT_BGR:
+        return PixelFormat::kBGR;
+    case GST_VIDEO_FORMAT_RGBA:
+        return PixelFormat::kRGBA;
+    case GST_VIDEO_FORMAT_BGRA:
+        return PixelFormat::kBGRA;
+    case GST_VIDEO_FORMAT_RGBx:
+        return PixelFormat::kRGBx;
+    case GST_VIDEO_FORMAT_BGRx:
+        return PixelFormat::kBGRx;
+    case GST_VIDEO_FORMAT_NV12:
+        return PixelFormat::kNV12;
+    case GST_VIDEO_FORMAT_I420:
+        return PixelFormat::kI420;
+    case GST_VIDEO_FORMAT_GRAY8:
+        return PixelFormat::kGRAY8;
+    default:
+        throw Error(ErrorKind::kNotSupported,
+                    fmt::format("video format {} is not supported; put videoconvert before",
+                                gst_video_format_to_string(format)));
+    }
+}
+
+ColorMatrix color_matrix(GstVideoColorMatrix matrix) {
+    switch (matrix) {
+    case GST_VIDEO_COLOR_MATRIX_BT709:
+    case GST_VIDEO_COLOR_MATRIX_SMPTE240M: // differs by 0.01 in the weight of blue
+        return ColorMatrix::kBT709;
+    case GST_VIDEO_COLOR_MATRIX_BT2020:
+        return ColorMatrix::kBT2020;
+    default: // FCC is BT.601 rounded
+        return ColorMatrix::kBT601;
+    }
+}
+
+/// What the caps leave open is what GStreamer assumes for the format and size.
+GstVideoColorimetry colorimetry_of(const GstVideoInfo &info) {
+    GstVideoInfo usual;
+    gst_video_info_set_format(&usual, GST_VIDEO_INFO_FORMAT(&info), guint(info.width),
+                              guint(info.height));
+    GstVideoColorimetry result = info.colorimetry;
+    if (result.matrix == GST_VIDEO_COLOR_MATRIX_UNKNOWN)
+        result.matrix = usual.colorimetry.matrix;
+    if (result.range == GST_VIDEO_COLOR_RANGE_UNKNOWN)
+        result.range = usual.colorimetry.range;
+    return result;
+}
+
+} // namespace
+
+bool matrix_is_exact(const GstVideoInfo &info) {
+    return info.colorimetry.matrix != GST_VIDEO_COLOR_MATRIX_SMPTE240M &&
+           info.colorimetry.matrix != GST_VIDEO_COLOR_MATRIX_FCC;
+}
+
+std::optional<Region> visible_region(GstBuffer *buffer) {
+    const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta(buffer);
+    if (!crop)
+        return std::nullopt;
+    return Region{int(crop->x), int(crop->y), int(crop->width), int(crop->height)};
+}
+
+MappedFrame::MappedFrame(const GstVideoInfo &info, GstBuffer *buffer, GstMapFlags flags) {
+    if (gst_video_frame_map(&frame_, &info, buffer, flags))
+        return;
+    throw Error(ErrorKind::kInvalidArgument,
+                fmt::format("a buffer of {} bytes cannot be read as a frame of {}x{} {}",
+                            gst_buffer_get_size(buffer), info.width, info.height,
+                            gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info))));
+}
+
+MappedFrame::~MappedFrame() {
+    gst_video_frame_unmap(&frame_);
+}
+
+FrameView MappedFrame::view() const {
+    const GstVideoFrame *frame = &frame_;
+    FrameView view;
+    view.format = pixel_format(GST_VIDEO_FRAME_FORMAT(frame));
+    view.width = GST_VIDEO_FRAME_WIDTH(frame);
+    view.height = GST_VIDEO_FRAME_HEIGHT(frame);
+    const size_t planes = std::min<size_t>(GST_VIDEO_FRAME_N_PLANES(frame), view.planes.size());
+    for (size_t i = 0; i < planes; ++i) {
+        view.planes[i].data = static_cast<const uint8_t *>(GST_VIDEO_FRAME_PLANE_DATA(frame, i));
+        view.planes[i].stride = GST_VIDEO_FRAME_PLANE_STRIDE(frame, i);
+    }
+    const GstVideoColorimetry colorimetry = colorimetry_of(frame->info);
+    view.matrix = color_matrix(colorimetry.matrix);
+    view.range =
+        colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ? ColorRange::kFull : ColorRange::kLimited;
+    return view;
+}
+
+} // namespace tvw::gst

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace tvw::io {
+
+/// What a file says of itself before anything is decoded or allocated; zeros where unknown.
+struct PictureHeader {
+    uint32_t width = 0;
+    uint32_t height = 0;
+    bool jpeg = false;
+    bool gray_alpha = false; ///< a PNG of two channels
+};
+
+/// Reads the head of a PNG or JPEG file; nothing is known of other formats or broken files.
+PictureHeader read_picture_header(std::span<const uint8_t> file);
+
+} // namespace tvw::io

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The reader gives bit for bit what torch.load gives, in both containers."""
+
+import collections
+import functools
+import hashlib
+import warnings
+
+import pytest
+import safetensors.torch
+import torch
+import torchvision
+
+from checkpoints import assert_equal
+from conftest import LONG
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch deprecates its own quantization
+
+CONTAINERS = {"zip": True, "legacy": False}
+
+
+@pytest.fixture(params=CONTAINERS)
+def container(request):
+    return request.param
+
+
+def check(state_dict, container, tmp_path):
+    path = tmp_path / "checkpoint.pth"
+    torch.save(state_dict, path, _use_new_zipfile_serialization=CONTAINERS[container])
+    description = assert_equal(path, tmp_path, torch.load(path, weights_only=False))
+    assert description["container"] == container
+    assert description["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def plain_dtypes():
+    names = "float32 float16 bfloat16 float64 int64 int32 int16 int8 uint8 bool".split()
+    return {n: (torch.arange(-3, 9) * 11).to(getattr(torch, n)).reshape(3, 4) for n in names}
+
+
+def views():
+    base = torch.arange(60.0).reshape(3, 4, 5)
+    other = torch.randn(7)
+    return {
+        "base": base,
+        "transposed": base.transpose(0, 2),
+        "sliced": base[1:, ::2, 1:4],
+        "channels_last": torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
+        "expanded": torch.randn(3, 1).expand(3, 1000),
+        "diagonal": torch.randn(4, 4).diagonal(),
+        "other": other,
+        "other_again": other,
+        "empty": torch.empty(0, 3),
+        "scalar": torch.tensor(3.5),
+        "one": torch.ones(1),
+    }
+
+
+def quantized():
+    x = torch.randn(4, 3, 2)
+    scales, zeros = torch.rand(3, dtype=torch.float64) + 0.1, torch.tensor([0, 1, -2])
+    weight = torch.quantize_per_channel(x, scales, zeros, 1, torch.qint8)
+    return {
+        "qint8": torch.quantize_per_tensor(x, 0.1, -3, torch.qint8),
+        "quint8": torch.quantize_per_tensor(x, 0.25, 130, torch.quint8),
+        "qint32": torch.quantize_per_tensor(x, 1e-5, 0, torch.qint32),
+        "per_channel": weight,
+        "sliced": torch.quantize_per_tensor(x, 0.1, 0, torch.qint8)[1:, 1:],
+        "_packed_params": (weight, torch.randn(4)),
+        "without_bias": (weight, None),
+        "dtype": torch.qint8,
+        "absent": None,
+    }
+
+
+@pytest.mark.parametrize("make", [plain_dtypes, views, quantized, dict])
+def test_values_are_bit_equal(make, container, tmp_path):
+    torch.manual_seed(0)
+    check(make(), container, tmp_path)
+
+
+def test_a_module_with_metadata_parameters_and_tied_weights(container, tmp_path):
+    module = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 3))
+    module[2].weight = module[0].weight
+    assert hasattr(module.state_dict(), "_metadata")
+    check(module.state_dict(), container, tmp_path)
+    check(module.state_dict(keep_vars=True), container, tmp_path)
+    check(collections.OrderedDict(module.named_parameters()), container, tmp_path)
+    check(dict(module.state_dict()), container, tmp_path)
+
+
+def test_the_device_does_not_matter(container, tmp_path, monkeypatch):
+    anywhere = (0, lambda _: "cuda:3", lambda storage, _: storage)
+    monkeypatch.setattr(torch.serialization, "_package_registry", [anywhere])
+    check({"w": torch.randn(2, 3)}, container, tmp_path)
+
+
+class ListQuantized:
+    """Pickles as old versions of PyTorch wrote tensors with scales per channel."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    def __reduce__(self):
+        tensor = self.tensor
+        quantizer = (
+            torch.per_channel_affine,
+            tensor.q_per_channel_scales().tolist(),
+            tensor.q_per_channel_zero_points().tolist(),
+            tensor.q_per_channel_axis(),
+        )
+        storage = torch.storage.TypedStorage(
+            wrap_storage=tensor.untyped_storage(), dtype=tensor.dtype, _internal=True
+        )
+        arguments = (storage, 0, tuple(tensor.shape), tensor.stride(), quantizer, False)
+        return torch._utils._rebuild_qtensor, (*arguments, collections.OrderedDict())
+
+
+def test_scales_may_be_lists(container, tmp_path):
+    check({"w": ListQuantized(quantized()["per_channel"])}, container, tmp_path)
+
+
+def test_checksums_may_be_left_out(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        check(views(), "zip", tmp_path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "densenet121"])
+def test_builders_are_bit_equal(name, container, tmp_path):
+    check(torchvision.models.get_model(name, weights=None).state_dict(), container, tmp_path)
+
+
+@functools.lru_cache(maxsize=1)
+def quantized_state_dict(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torchvision.models.get_model(name, weights=None, quantize=True).state_dict()
+
+
+# The others take long to build.
+QUANTIZED = torchvision.models.list_models(torchvision.models.quantization)
+QUANTIZED = QUANTIZED if LONG else ["quantized_mobilenet_v2", "quantized_resnet18"]
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("name", QUANTIZED)
+def test_quantized_builders_are_bit_equal(name, container, tmp_path):
+    check(quantized_state_dict(name), container, tmp_path)
+
+
+def test_safetensors_are_read_under_any_name(tmp_path):
+    tensors = {k: v.contiguous() for k, v in {**plain_dtypes(), "empty": torch.empty(0, 3)}.items()}
+    path = tmp_path / "really.pth"
+    safetensors.torch.save_file(tensors, path, metadata={"format": "pt"})
+    with safetensors.safe_open(path, "pt") as file:
+        ordered = {key: file.get_tensor(key) for key in file.offset_keys()}
+    description = assert_equal(path, tmp_path, ordered)
+    assert description["container"] == "safetensors"
+
+
+def test_check_lists_every_tensor(tvw, tmp_path):
+    path = tmp_path / "checkpoint.pth"
+    torch.save(quantized(), path)
+    report = tvw.json("check", path)
+    assert report["file"] == str(path) and report["container"] == "zip"
+    assert report["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    rows = [(t["name"], t["dtype"], t["shape"]) for t in report["tensors"]]
+    assert ("_packed_params.0", "qint8", [4, 3, 2]) in rows
+    assert ("_packed_params.1", "float32", [4]) in rows
+    assert ("without_bias.0", "qint8", [4, 3, 2]) in rows
+    assert ("dtype", "qint8", None) in rows
+    assert len(rows) == 9
+    assert "per_channel" in tvw("check", path).stdout
+
+
+def test_check_reports_the_error_with_its_offset(tvw, tmp_path):
+    path = tmp_path / "page.pth"
+    path.write_text("<html>404</html>")
+    error = tvw.error("check", path)
+    assert error["kind"] == "corrupt_file" and error["offset"] == 0
+    assert "web page" in error["message"] and "page.pth" in error["message"]
