@@ -33,11 +33,12 @@ void print(const Classification &result, bool json) {
     } else {
         const std::string time =
             result.pts_ns ? fmt::format(" {:.3f} s", double(*result.pts_ns) / 1e9) : "";
-        for (const Prediction &prediction : result.predictions)
+        for (const Prediction &prediction : result.predictions) {
             fmt::print("{}{}: {} {:.1f} %\n", result.source, time,
                        prediction.label.empty() ? fmt::format("class {}", prediction.class_id)
                                                 : prediction.label,
                        100 * prediction.probability);
+        }
     }
     // Whoever reads a pipe wants each frame's line when it is there.
     std::fflush(stdout);

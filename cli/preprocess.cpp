@@ -25,10 +25,11 @@ struct PreprocessOptions {
 
 const ImageClassification &preset_of(const Weights &weights) {
     const auto *preset = std::get_if<ImageClassification>(&weights.transforms());
-    if (preset == nullptr)
+    if (preset == nullptr) {
         throw Error(ErrorKind::kNotSupported,
                     fmt::format("{} preprocesses with {}; only ImageClassification is there",
                                 weights.name(), preset_name(weights.transforms())));
+    }
     return *preset;
 }
 
@@ -40,12 +41,13 @@ void preprocess(const PreprocessOptions &options, const Context &context) {
     HostTensor input = HostTensor::zeros(DType::kFloat32, shape);
     preprocessor.run(io::rgb_view(picture), input.mutable_values<float>());
     save_safetensors(options.output, {{"input", input}});
-    if (context.json)
+    if (context.json) {
         fmt::print(
             "{}\n",
             dump({{"name", "input"}, {"dtype", dtype_name(input.dtype())}, {"shape", shape}}));
-    else
+    } else {
         fmt::print("input: {} {}\n", dtype_name(input.dtype()), shape_text(shape));
+    }
 }
 
 } // namespace

@@ -39,20 +39,22 @@ HostTensor decode_image(const std::filesystem::path &path, ImageReadMode mode,
     const std::string content = read_text_file(path, kMaxFileBytes);
     const std::span file(reinterpret_cast<const uint8_t *>(content.data()), content.size());
     const PictureHeader header = read_picture_header(file);
-    if (uint64_t{header.width} * header.height > kMaxPixels)
+    if (uint64_t{header.width} * header.height > kMaxPixels) {
         throw Error(ErrorKind::kNotSupported, path.string() + ": " + std::to_string(header.width) +
                                                   "×" + std::to_string(header.height) +
                                                   " pixels are more than 2^28");
+    }
     return codecs().decode(file, header, path.string(), mode, apply_exif_orientation);
 }
 
 FrameView rgb_view(const HostTensor &image) {
     const Shape &shape = image.shape();
     if (!image.has_data() || image.dtype() != DType::kUInt8 || shape.size() != 3 || shape[0] != 3 ||
-        image.strides()[0] != 1 || image.strides()[2] != 3)
+        image.strides()[0] != 1 || image.strides()[2] != 3) {
         throw Error(ErrorKind::kInvalidArgument,
                     "a view needs uint8 [3, H, W] with interleaved channels, not " +
                         std::string(dtype_name(image.dtype())) + " " + shape_text(shape));
+    }
     FrameView view;
     view.format = PixelFormat::kRGB;
     view.width = int(shape[2]);
@@ -65,10 +67,11 @@ FrameView rgb_view(const HostTensor &image) {
 void encode_png(const std::filesystem::path &path, const HostTensor &image) {
     const Shape &shape = image.shape();
     if (image.dtype() != DType::kUInt8 || shape.size() != 3 || numel(shape) == 0 ||
-        (shape[0] != 1 && shape[0] != 3 && shape[0] != 4))
+        (shape[0] != 1 && shape[0] != 3 && shape[0] != 4)) {
         throw Error(ErrorKind::kInvalidArgument,
                     path.string() + ": a picture to write is uint8 [1, 3 or 4, H, W], not " +
                         std::string(dtype_name(image.dtype())) + " " + shape_text(shape));
+    }
     const std::vector<uint8_t> file = codecs().encode_png(image.contiguous());
     std::ofstream stream(path, std::ios::binary);
     stream.write(reinterpret_cast<const char *>(file.data()), std::streamsize(file.size()));

@@ -44,9 +44,10 @@ PictureHeader read_jpeg(std::span<const uint8_t> file) {
             ++at;
             continue;
         }
-        if (starts_frame(marker))
+        if (starts_frame(marker)) {
             return {big_endian(file.subspan(at + 7, 2)), big_endian(file.subspan(at + 5, 2)), true,
                     false};
+        }
         at += 2 + size_t{big_endian(file.subspan(at + 2, 2))};
     }
     return {};

@@ -24,18 +24,20 @@ void check_sides(const char *name, const std::vector<int64_t> &sides) {
     constexpr int64_t kMaxSide = 1 << 14;
     const bool sane = std::all_of(sides.begin(), sides.end(),
                                   [](int64_t side) { return side >= 1 && side <= kMaxSide; });
-    if (sides.empty() || sides.size() > 2 || !sane)
+    if (sides.empty() || sides.size() > 2 || !sane) {
         throw Error(ErrorKind::kInvalidArgument, std::string("ImageClassification: ") + name +
                                                      " must be one or two numbers from 1 to " +
                                                      std::to_string(kMaxSide));
+    }
 }
 
 /// One value for each channel, as torchvision broadcasts a single one.
 std::array<float, kChannels> per_channel(const char *name, const std::vector<double> &values) {
-    if (values.size() != 1 && values.size() != kChannels)
+    if (values.size() != 1 && values.size() != kChannels) {
         throw Error(ErrorKind::kInvalidArgument, std::string("ImageClassification: ") + name +
                                                      " must hold one or three numbers, not " +
                                                      std::to_string(values.size()));
+    }
     std::array<float, kChannels> result{};
     for (size_t c = 0; c < kChannels; ++c)
         result[c] = float(values[values.size() == 1 ? 0 : c]);
@@ -48,12 +50,13 @@ Region area_of(const FrameView &frame, const std::optional<Region> &region) {
         return {0, 0, frame.width, frame.height};
     const Region &r = *region;
     if (r.x < 0 || r.y < 0 || r.width < 1 || r.height < 1 || r.width > frame.width - r.x ||
-        r.height > frame.height - r.y)
+        r.height > frame.height - r.y) {
         throw Error(ErrorKind::kInvalidArgument,
                     "region " + std::to_string(r.width) + "×" + std::to_string(r.height) + " at (" +
                         std::to_string(r.x) + ", " + std::to_string(r.y) +
                         ") is empty or not inside the frame of " + std::to_string(frame.width) +
                         "×" + std::to_string(frame.height));
+    }
     return r;
 }
 
@@ -153,9 +156,10 @@ void Preprocessor::Impl::read_block(const RgbRows &rows, int64_t first) {
     const int64_t last = y_.table.end - y_.table.begin - 1;
     const size_t row_bytes = scratch_.size() / kBlockRows;
     std::array<const uint8_t *, kBlockRows> src{};
-    for (size_t r = 0; r < kBlockRows; ++r)
+    for (size_t r = 0; r < kBlockRows; ++r) {
         // Below the last row it stands in for those that do not exist; nothing reads them.
         src[r] = rows.read(int(std::min(first + int64_t(r), last)), &scratch_[r * row_bytes]);
+    }
     kernels_.pack(src.data(), row_bytes, block_.data());
     kernels_.horizontal(x_.table, block_.data(), &ring_[size_t(first) % ring_rows_ * row_floats_],
                         row_floats_);
@@ -176,10 +180,11 @@ template<typename T>
 void Preprocessor::Impl::run(const FrameView &src, const std::optional<Region> &region,
                              const LevelTable<T> &table, std::span<T> dst) {
     const auto plane = size_t(crop_.height * crop_.width);
-    if (dst.size() != kChannels * plane)
+    if (dst.size() != kChannels * plane) {
         throw Error(ErrorKind::kInvalidArgument, "preprocessing makes " + shape_text(shape()) +
                                                      " values, but the destination takes " +
                                                      std::to_string(dst.size()));
+    }
     check_frame(src);
     const Region area = area_of(src, region);
     plan({area.height, area.width});
@@ -196,10 +201,11 @@ void Preprocessor::Impl::run(const FrameView &src, const std::optional<Region> &
         resize_row(rows, y, ready);
         const size_t start =
             (size_t(y_.span.before) + y) * size_t(crop_.width) + size_t(x_.span.before);
-        for (size_t c = 0; c < kChannels; ++c)
+        for (size_t c = 0; c < kChannels; ++c) {
             std::transform(&levels_[c * width], &levels_[c * width] + width,
                            &dst[c * plane + start],
                            [&map = table[c]](uint8_t level) { return map[level]; });
+        }
     }
 }
 

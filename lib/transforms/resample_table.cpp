@@ -51,11 +51,11 @@ Taps antialiased_taps(InterpolationMode mode, int64_t src_size, double scale, in
     const double center = rounded(scale * (double(output) + 0.5));
 
     Taps taps;
-    const auto first = int64_t(rounded(center - support) + 0.5);
+    const auto first = int64_t(std::floor(rounded(center - support) + 0.5));
     taps.first = std::clamp<int64_t>(first, 0, src_size - 1);
-    const int64_t end = std::min(int64_t(rounded(center + support) + 0.5), src_size);
+    const auto end = int64_t(std::floor(rounded(center + support) + 0.5));
     const int64_t most = int64_t(std::ceil(support)) * 2 + 1;
-    const int64_t size = std::clamp<int64_t>(end - taps.first, 1, most);
+    const int64_t size = std::clamp<int64_t>(std::min(end, src_size) - taps.first, 1, most);
 
     double total = 0;
     for (int64_t k = 0; k < size; ++k) {
@@ -140,9 +140,10 @@ ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_
     const double scale = scale_of(src_size, dst_size);
     std::vector<Taps> outputs;
     outputs.reserve(size_t(count));
-    for (int64_t i = first_output; i < first_output + count; ++i)
+    for (int64_t i = first_output; i < first_output + count; ++i) {
         outputs.push_back(plain ? plain_taps(mode, src_size, scale, i)
                                 : antialiased_taps(mode, src_size, scale, i));
+    }
     return packed(outputs);
 }
 

@@ -36,10 +36,10 @@ ptrdiff_t row_bytes(const FrameView &frame, int plane) {
 
 template<int kStep, int kRed, int kBlue>
 void read_packed(const uint8_t *src, int count, uint8_t *dst) {
-    for (int i = 0; i < count; ++i) {
-        dst[3 * i] = src[kStep * i + kRed];
-        dst[3 * i + 1] = src[kStep * i + 1];
-        dst[3 * i + 2] = src[kStep * i + kBlue];
+    for (int i = 0; i < count; ++i, src += kStep, dst += 3) {
+        dst[0] = src[kRed];
+        dst[1] = src[1];
+        dst[2] = src[kBlue];
     }
 }
 
@@ -47,20 +47,18 @@ void read_packed(const uint8_t *src, int count, uint8_t *dst) {
 template<int kChromaStep>
 void read_yuv(const pixel::YuvCoefficients &k, const uint8_t *luma, const uint8_t *u,
               const uint8_t *v, int x, int count, uint8_t *dst) {
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < count; ++i, dst += 3) {
         const int chroma = (x + i) / 2 * kChromaStep;
         const pixel::Rgb rgb = pixel::yuv_to_rgb(k, luma[x + i], u[chroma], v[chroma]);
-        dst[3 * i] = rgb.r;
-        dst[3 * i + 1] = rgb.g;
-        dst[3 * i + 2] = rgb.b;
+        dst[0] = rgb.r;
+        dst[1] = rgb.g;
+        dst[2] = rgb.b;
     }
 }
 
 void read_gray(const pixel::YuvCoefficients &k, const uint8_t *src, int count, uint8_t *dst) {
-    for (int i = 0; i < count; ++i) {
-        const uint8_t level = pixel::level_of_fixed((src[i] - k.y_offset) * k.y);
-        dst[3 * i] = dst[3 * i + 1] = dst[3 * i + 2] = level;
-    }
+    for (int i = 0; i < count; ++i, dst += 3)
+        dst[0] = dst[1] = dst[2] = pixel::level_of_fixed((src[i] - k.y_offset) * k.y);
 }
 
 } // namespace
@@ -90,20 +88,22 @@ pixel::YuvCoefficients yuv_coefficients(ColorMatrix matrix, ColorRange range) {
 
 void check_frame(const FrameView &frame) {
     constexpr int kMaxSide = 1 << 24; // whole numbers beyond it are not exact in float
-    if (std::min(frame.width, frame.height) < 1 || std::max(frame.width, frame.height) > kMaxSide)
+    if (std::min(frame.width, frame.height) < 1 || std::max(frame.width, frame.height) > kMaxSide) {
         throw Error(ErrorKind::kInvalidArgument, "a frame of " + std::to_string(frame.width) + "×" +
                                                      std::to_string(frame.height) +
                                                      " pixels is empty or too large");
+    }
     for (int plane = 0; plane < 3; ++plane) {
         const ptrdiff_t bytes = row_bytes(frame, plane);
         if (bytes == 0)
             continue;
         const Plane &p = frame.planes[size_t(plane)];
-        if (!p.data || (frame.height > 1 && std::abs(p.stride) < bytes))
+        if (!p.data || (frame.height > 1 && std::abs(p.stride) < bytes)) {
             throw Error(ErrorKind::kInvalidArgument,
                         "plane " + std::to_string(plane) + " of the frame needs " +
                             std::to_string(bytes) + " bytes a row, but has " +
                             (p.data ? "a stride of " + std::to_string(p.stride) : "no data"));
+        }
     }
 }
 

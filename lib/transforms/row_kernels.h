@@ -10,7 +10,7 @@
 namespace tvw {
 
 /// Rows that one step of the horizontal pass takes: a vector of the widest CPU.
-constexpr int kBlockRows = 8;
+constexpr size_t kBlockRows = 8;
 
 struct RowKernels {
     const char *name;

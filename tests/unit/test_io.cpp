@@ -48,9 +48,10 @@ std::string text_of(const Bytes &bytes) {
 /// What begins a PNG file of that size.
 std::string png_head(uint32_t width, uint32_t height) {
     Bytes bytes = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
-    for (const uint32_t side : {width, height})
+    for (const uint32_t side : {width, height}) {
         for (int shift = 24; shift >= 0; shift -= 8)
             bytes.push_back(uint8_t(side >> shift));
+    }
     for (const int byte : {8, 2, 0, 0, 0})
         bytes.push_back(uint8_t(byte));
     return text_of(bytes);
@@ -142,9 +143,10 @@ START_TEST(a_view_sees_the_decoded_pixels) {
     ck_assert_int_eq(view.width, 3);
     ck_assert_int_eq(view.height, 2);
     const Bytes planar = levels(picture(3));
-    for (size_t c = 0; c < 3; ++c)
-        ck_assert_int_eq(view.planes[0].data[view.planes[0].stride + 3 * 2 + ptrdiff_t(c)],
+    for (size_t c = 0; c < 3; ++c) {
+        ck_assert_int_eq(view.planes[0].data[view.planes[0].stride + ptrdiff_t(6 + c)],
                          planar[c * 6 + 5]);
+    }
     ck_assert(error_of([] { tvw::io::rgb_view(picture(3)); }).has_value());
     ck_assert(error_of([] { tvw::io::rgb_view(picture(4)); }).has_value());
 }

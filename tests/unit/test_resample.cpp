@@ -101,9 +101,10 @@ START_TEST(a_run_of_outputs_is_a_part_of_all_of_them) {
         const auto &whole = all.windows[i + 16];
         ck_assert_int_eq(part.begin + ours.first, all.begin + whole.first);
         ck_assert_int_eq(ours.count, whole.count);
-        for (size_t k = 0; k < size_t(ours.count); ++k)
+        for (size_t k = 0; k < size_t(ours.count); ++k) {
             ck_assert_float_eq(part.weights[i * size_t(part.taps) + k],
                                all.weights[(i + 16) * size_t(all.taps) + k]);
+        }
     }
 }
 END_TEST
@@ -150,7 +151,7 @@ START_TEST(kernels_of_this_cpu_equal_the_portable_ones) {
             taps[k] = &lines[k * kRow];
         const float weights[] = {-0.1F, 0.3F, 0.31F, 0.29F, 0.2F, 0.1F, -0.07F, -0.03F};
         std::vector<uint8_t> levels(kRow);
-        kernels.vertical({0, tvw::kBlockRows, 5}, weights, taps.data(), kRow, levels.data());
+        kernels.vertical({0, int(tvw::kBlockRows), 5}, weights, taps.data(), kRow, levels.data());
         return std::pair{lines, levels};
     };
     ck_assert(resize(tvw::row_kernels()) == resize(tvw::portable_row_kernels()));

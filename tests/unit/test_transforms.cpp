@@ -75,9 +75,9 @@ Bytes color(uint8_t y, uint8_t u, uint8_t v, ColorMatrix matrix, ColorRange rang
 
 /// Y'CbCr 4:2:0 of noise, in both layouts.
 struct Subsampled {
-    static constexpr int kWidth = 13;
-    static constexpr int kHeight = 9;
-    static constexpr int kChroma = 7; ///< a row; 5 rows
+    static constexpr ptrdiff_t kWidth = 13;
+    static constexpr ptrdiff_t kHeight = 9;
+    static constexpr ptrdiff_t kChroma = 7; ///< a row; 5 rows
     Bytes y = noise(kWidth * kHeight);
     Bytes u = noise(kChroma * 5);
     Bytes v = Bytes(u.rbegin(), u.rend());
@@ -103,8 +103,8 @@ struct Subsampled {
 } // namespace
 
 START_TEST(every_packed_order_gives_the_same_rgb) {
-    constexpr int kWidth = 5;
-    constexpr int kHeight = 3;
+    constexpr ptrdiff_t kWidth = 5;
+    constexpr ptrdiff_t kHeight = 3;
     const Bytes rgb = noise(3 * kWidth * kHeight);
     const Bytes expected =
         pixels(frame_of(PixelFormat::kRGB, kWidth, kHeight, rgb.data(), 3 * kWidth));
@@ -168,13 +168,13 @@ START_TEST(gray_fills_all_channels_by_its_range) {
 END_TEST
 
 START_TEST(strides_may_be_long_or_negative) {
-    constexpr int kWidth = 6;
-    constexpr int kHeight = 4;
+    constexpr ptrdiff_t kWidth = 6;
+    constexpr ptrdiff_t kHeight = 4;
     constexpr ptrdiff_t kStride = 25;
     const Bytes padded = noise(kStride * kHeight);
     Bytes tight;
     Bytes upside_down;
-    for (int row = 0; row < kHeight; ++row) {
+    for (ptrdiff_t row = 0; row < kHeight; ++row) {
         const auto begin = padded.begin() + row * kStride;
         tight.insert(tight.end(), begin, begin + 3 * kWidth);
         upside_down.insert(upside_down.begin(), begin, begin + 3 * kWidth);
@@ -193,9 +193,10 @@ START_TEST(a_region_equals_cropping_beforehand) {
     const Region region = {3, 1, 7, 5};
     const Bytes rgb = pixels(picture.nv12(), region);
     Bytes packed;
-    for (size_t i = 0; i < rgb.size() / 3; ++i)
+    for (size_t i = 0; i < rgb.size() / 3; ++i) {
         for (size_t c = 0; c < 3; ++c)
             packed.push_back(rgb[c * (rgb.size() / 3) + i]);
+    }
     const auto cropped = frame_of(PixelFormat::kRGB, region.width, region.height, packed.data(),
                                   ptrdiff_t{3} * region.width);
     const auto preset = preset_of(12, 10);
@@ -205,31 +206,29 @@ START_TEST(a_region_equals_cropping_beforehand) {
 END_TEST
 
 START_TEST(padding_is_black_before_it_is_normalised) {
-    const Bytes white(3 * 2 * 2, 255);
+    const Bytes white(size_t{3} * 2 * 2, 255);
     Preprocessor preprocessor(preset_of(2, 5));
-    std::vector<float> values(3 * 5 * 5);
+    std::vector<float> values(size_t{3} * 5 * 5);
     preprocessor.run(frame_of(PixelFormat::kRGB, 2, 2, white.data(), 6), values);
     const ImageClassification preset;
-    for (size_t c = 0; c < 3; ++c) {
-        const auto mean = float(preset.mean[c]);
-        const auto std = float(preset.std[c]);
-        for (size_t y = 0; y < 5; ++y) {
-            for (size_t x = 0; x < 5; ++x) {
-                const bool inside = y >= 1 && y < 3 && x >= 1 && x < 3;
-                ck_assert_float_eq(values[(c * 5 + y) * 5 + x],
-                                   ((inside ? 1.0F : 0.0F) - mean) / std);
-            }
-        }
+    for (size_t i = 0; i < values.size(); ++i) {
+        const size_t c = i / 25;
+        const size_t y = i / 5 % 5;
+        const size_t x = i % 5;
+        const bool inside = y >= 1 && y < 3 && x >= 1 && x < 3;
+        const float expected =
+            ((inside ? 1.0F : 0.0F) - float(preset.mean[c])) / float(preset.std[c]);
+        ck_assert_float_eq(values[i], expected);
     }
 }
 END_TEST
 
 START_TEST(another_size_in_between_changes_nothing) {
-    const Bytes bytes = noise(3 * 40 * 30);
+    const Bytes bytes = noise(size_t{3} * 40 * 30);
     const auto large = frame_of(PixelFormat::kRGB, 40, 30, bytes.data(), 120);
     const auto tiny = frame_of(PixelFormat::kRGB, 1, 1, bytes.data(), 3);
     Preprocessor preprocessor(preset_of(16, 14));
-    Bytes first(3 * 14 * 14);
+    Bytes first(size_t{3} * 14 * 14);
     Bytes second(first.size());
     preprocessor.run_uint8(large, first);
     preprocessor.run_uint8(tiny, second);
@@ -253,7 +252,7 @@ END_TEST
 START_TEST(a_frame_that_cannot_be_read_is_refused) {
     const uint8_t byte = 0;
     Preprocessor preprocessor(preset_of(8, 8));
-    Bytes out(3 * 8 * 8);
+    Bytes out(size_t{3} * 8 * 8);
     const auto message = [&](const FrameView &frame, std::optional<Region> region = {}) {
         const auto error = error_of([&] { preprocessor.run_uint8(frame, out, region); });
         ck_assert(error && error->kind() == ErrorKind::kInvalidArgument);
