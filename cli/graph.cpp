@@ -10,7 +10,7 @@
 namespace tvw::cli {
 namespace {
 
-/// The parameters a checkpoint of the model must hold, in the state dict's order.
+/// The parameters a checkpoint of the model must hold.
 nlohmann::ordered_json parameters_json(const GraphRequest &request) {
     auto list = nlohmann::ordered_json::array();
     for (const ParameterSpec &spec :

@@ -79,7 +79,7 @@ public:
     /// From now on unknown keys come from `source`; null: none are left to ask for.
     void set_source(ParameterSource *source) { source_ = source; }
     HostTensor get(const ParameterRequest &request) override;
-    /// In the order of construction, which is the state dict's.
+    /// In the order of construction.
     const std::vector<ParameterSpec> &specs() const { return specs_; }
     int64_t num_params() const;
 

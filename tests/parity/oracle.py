@@ -13,20 +13,27 @@ import torchvision
 def calibrated(builder, seed, size=64, **arguments):
     """The network in evaluation mode with batch norms fitted to random images."""
     torch.manual_seed(seed)
-    model = torchvision.models.get_model(builder, weights=None, **arguments)
+    if builder in ("googlenet", "inception_v3"):
+        arguments = {"init_weights": False, **arguments}  # theirs takes half a minute
+    model = torchvision.models.get_model(builder, weights=None, **arguments).eval()
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     for norm in norms:
+        norm.train()
         norm.reset_running_stats()
         norm.momentum = None  # a plain average
         torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
         torch.nn.init.normal_(norm.bias, 0, 0.1)
+    for name, parameter in model.named_parameters():
+        if name.endswith("layer_scale"):
+            torch.nn.init.constant_(parameter, 0.5)
     for module in model.modules():
         if isinstance(module, torch.nn.Linear):
             torch.nn.init.normal_(module.weight, 0, module.in_features**-0.5)
-            torch.nn.init.normal_(module.bias, 0, 0.1)
-    model.train()
-    with torch.no_grad():
-        model(images(seed, 32, size))  # fewer leave deep channels with hardly any variance
+            if module.bias is not None:
+                torch.nn.init.normal_(module.bias, 0, 0.1)
+    if norms:
+        with torch.no_grad():
+            model(images(seed, 32, size))  # fewer leave deep channels with hardly any variance
     return model.eval()
 
 
