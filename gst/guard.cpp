@@ -32,17 +32,25 @@ Report report_of(ErrorKind kind, Phase phase) {
     return {GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT};
 }
 
-/// The user text says what is wrong; the debug text when, and of which kind. The details carry
-/// the kind for programs.
+/// The kind, and the offset in the file where there is one, for programs.
+GstStructure *new_details(const Error &error, const std::string &kind) {
+    GstStructure *details =
+        gst_structure_new("details", "kind", G_TYPE_STRING, kind.c_str(), nullptr);
+    if (error.offset())
+        gst_structure_set(details, "offset", G_TYPE_UINT64, guint64(*error.offset()), nullptr);
+    return details;
+}
+
+/// The user text says what is wrong; the debug text when, and of which kind.
 void post(GstElement *element, Phase phase, const Error &error) {
     const Report report = report_of(error.kind(), phase);
     const std::string kind(error_kind_name(error.kind()));
     const char *when = phase == Phase::kStart ? "starting" : "classifying";
     GST_WARNING_OBJECT(element, "%s while %s: %s", kind.c_str(), when, error.what());
-    gst_element_message_full_with_details(
-        element, GST_MESSAGE_ERROR, report.domain, report.code, g_strdup(error.what()),
-        g_strdup_printf("%s error while %s", kind.c_str(), when), __FILE__, G_STRFUNC, __LINE__,
-        gst_structure_new("details", "kind", G_TYPE_STRING, kind.c_str(), nullptr));
+    gst_element_message_full_with_details(element, GST_MESSAGE_ERROR, report.domain, report.code,
+                                          g_strdup(error.what()),
+                                          g_strdup_printf("%s error while %s", kind.c_str(), when),
+                                          __FILE__, G_STRFUNC, __LINE__, new_details(error, kind));
 }
 
 } // namespace

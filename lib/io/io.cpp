@@ -37,13 +37,16 @@ Codecs &codecs() {
 HostTensor decode_image(const std::filesystem::path &path, ImageReadMode mode,
                         bool apply_exif_orientation) {
     const std::string content = read_text_file(path, kMaxFileBytes);
-    const std::span file(reinterpret_cast<const uint8_t *>(content.data()), content.size());
+    std::span file(reinterpret_cast<const uint8_t *>(content.data()), content.size());
     const PictureHeader header = read_picture_header(file);
     if (uint64_t{header.width} * header.height > kMaxPixels) {
         throw Error(ErrorKind::kNotSupported, path.string() + ": " + std::to_string(header.width) +
                                                   "×" + std::to_string(header.height) +
                                                   " pixels are more than 2^28");
     }
+    std::vector<uint8_t> cleaned;
+    if (is_png(file))
+        file = cleaned = without_color_profile(file);
     return codecs().decode(file, header, path.string(), mode, apply_exif_orientation);
 }
 

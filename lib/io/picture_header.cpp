@@ -8,6 +8,8 @@
 namespace tvw::io {
 namespace {
 
+constexpr std::array<uint8_t, 8> kPngMagic = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+
 uint32_t big_endian(std::span<const uint8_t> bytes) {
     uint32_t value = 0;
     for (const uint8_t byte : bytes)
@@ -60,12 +62,31 @@ bool begins_with(std::span<const uint8_t> file, const std::array<uint8_t, kSize>
 
 } // namespace
 
+bool is_png(std::span<const uint8_t> file) {
+    return begins_with(file, kPngMagic);
+}
+
+std::vector<uint8_t> without_color_profile(std::span<const uint8_t> png) {
+    // A chunk: length of the content, type, content, checksum.
+    constexpr size_t kAround = 12;
+    constexpr uint32_t kColorProfile = 0x69434350; // "iCCP"
+    std::vector<uint8_t> result(png.begin(), png.begin() + ptrdiff_t(kPngMagic.size()));
+    auto rest = png.subspan(kPngMagic.size());
+    while (rest.size() >= kAround) {
+        const size_t size = std::min(big_endian(rest.first(4)) + kAround, rest.size());
+        if (big_endian(rest.subspan(4, 4)) != kColorProfile)
+            result.insert(result.end(), rest.begin(), rest.begin() + ptrdiff_t(size));
+        rest = rest.subspan(size);
+    }
+    result.insert(result.end(), rest.begin(), rest.end());
+    return result;
+}
+
 PictureHeader read_picture_header(std::span<const uint8_t> file) {
-    constexpr std::array<uint8_t, 8> kPng = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    constexpr std::array<uint8_t, 3> kJpeg = {0xff, 0xd8, 0xff};
-    if (begins_with(file, kPng))
+    constexpr std::array<uint8_t, 3> kJpegMagic = {0xff, 0xd8, 0xff};
+    if (is_png(file))
         return read_png(file);
-    if (begins_with(file, kJpeg))
+    if (begins_with(file, kJpegMagic))
         return read_jpeg(file);
     return {};
 }

@@ -202,6 +202,16 @@ def test_png_files_equal_torchvision(tvw, tmp_path, mode):
     assert (ours - expected_file(tmp_path / "picture.png")).abs().max() <= 1e-6
 
 
+def test_a_broken_colour_profile_is_ignored_without_a_word(tvw, tmp_path):
+    file = tmp_path / "picture.png"
+    write_picture(file, "RGB", icc_profile=b"broken")
+    assert b"iCCP" in file.read_bytes()
+    output = tmp_path / "out.safetensors"
+    assert tvw("preprocess", "--weights", WEIGHTS, "--output", output, file).stderr == ""
+    ours = safetensors.torch.load_file(output)["input"]
+    assert (ours - expected_file(file)).abs().max() <= 1e-6
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("subsampling", [0, 2])
 def test_jpeg_files_equal_torchvision_but_for_the_decoder(tvw, tmp_path, mode, subsampling):
