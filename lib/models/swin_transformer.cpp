@@ -154,49 +154,44 @@ Value project(const Scope &s, Value x, bool v2) {
     return emit(op::Linear{}, {x, weight, v2 ? without_key_bias(bias) : bias}, s.path());
 }
 
+/// What attention adds for the distance between pixels: [1, heads, tokens, tokens].
+Value position_bias(const Scope &s, const Windows &windows, int64_t heads, bool v2) {
+    const int64_t side = windows.side;
+    const Value index = s.buffer("relative_position_index", relative_position_index(side, side));
+    if (!v2) {
+        const Shape shape{(2 * side - 1) * (2 * side - 1), heads};
+        const Value table =
+            s.parameter("relative_position_bias_table", shape, Init::normal(0.02), shape);
+        return relative_position_bias(table, index, windows.tokens());
+    }
+    const Value offsets = s.buffer("relative_coords_table", relative_coords_table(side));
+    const Value table = continuous_table(s / "cpb_mlp", offsets, heads);
+    const Value bias = relative_position_bias(table, index, windows.tokens());
+    return mul(activation(bias, Activation::kSigmoid), scalar(s.graph(), 16));
+}
+
+/// Products of queries and keys; V2 takes cosines, with a scale learnt for each head.
+Value similarity(const Scope &s, Value q, Value k, bool v2) {
+    if (!v2) {
+        const auto depth = double(q.shape()[3]);
+        return attention_scores(mul(q, scalar(s.graph(), float(std::pow(depth, -0.5)))), k);
+    }
+    const Shape shape{q.shape()[1], 1, 1};
+    const Value scale = s.parameter("logit_scale", shape, Init::constant(std::log(10.0)), shape);
+    return mul(attention_scores(normalize(q), normalize(k)),
+               activation(clamp_max(scale, std::log(100.0)), Activation::kExp));
+}
+
 Value attention(const Scope &s, Value image, int64_t heads, bool shift, const Variant &variant) {
     const Shape shape = image.shape();
     const Windows windows = cut(shape, variant.window, shift);
-    const int64_t rows = (2 * windows.side - 1) * (2 * windows.side - 1);
-    const Shape table_shape{rows, heads};
-    Graph &graph = s.graph();
-
-    // Parameters and buffers in torchvision's order, which differs between the versions.
-    const Value logit_scale = variant.v2 ? s.parameter("logit_scale", {heads, 1, 1},
-                                                       Init::constant(std::log(10.0)), {heads})
-                                         : Value{};
-    Value table = variant.v2
-                      ? s.buffer("relative_coords_table", relative_coords_table(windows.side))
-                      : s.parameter("relative_position_bias_table", table_shape, Init::normal(0.02),
-                                    table_shape);
-    const Value index =
-        s.buffer("relative_position_index", relative_position_index(windows.side, windows.side));
-
-    auto [q, k, v] = split_heads(project(s / "qkv", partition(image, windows), variant.v2), heads);
-    Value scores;
-    if (variant.v2) {
-        const Value scale = activation(clamp_max(logit_scale, std::log(100.0)), Activation::kExp);
-        scores = mul(attention_scores(normalize(q), normalize(k)), scale);
-    } else {
-        const double depth = double(shape[3] / heads);
-        scores = attention_scores(mul(q, scalar(graph, float(std::pow(depth, -0.5)))), k);
-    }
-
-    // The projection's parameters precede those of V2's small network.
-    const auto finish = [&](Value bias) {
-        Value biased = add(scores, bias);
-        return attend(windows.shifted() ? add_mask(biased, windows) : biased, v);
-    };
-    const int64_t tokens = windows.tokens();
-    if (!variant.v2) {
-        const Value mixed = finish(relative_position_bias(table, index, tokens));
-        return join(dropout(linear(s / "proj", mixed, shape[3])), windows, shape);
-    }
-    table = continuous_table(s / "cpb_mlp", table, heads);
-    const Value bias =
-        mul(activation(relative_position_bias(table, index, tokens), Activation::kSigmoid),
-            scalar(graph, 16));
-    return join(dropout(linear(s / "proj", finish(bias), shape[3])), windows, shape);
+    const Value qkv = project(s / "qkv", partition(image, windows), variant.v2);
+    const auto [q, k, v] = split_heads(qkv, heads);
+    Value scores =
+        add(similarity(s, q, k, variant.v2), position_bias(s, windows, heads, variant.v2));
+    if (windows.shifted())
+        scores = add_mask(scores, windows);
+    return join(dropout(linear(s / "proj", attend(scores, v), shape[3])), windows, shape);
 }
 
 /// V2 normalises after attention and MLP, V1 before them.

@@ -28,6 +28,11 @@ std::optional<ArgumentValue> list_of(const Json &list, std::optional<T> (*conver
     return result;
 }
 
+/// Inside arrays, true and false are 1 and 0, as in Python.
+std::optional<int64_t> integer_or_flag(const Json &value) {
+    return value.is_boolean() ? std::optional<int64_t>(value.get<bool>()) : any_integer(value);
+}
+
 bool is_identifier(std::string_view name) {
     const auto letter = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -52,7 +57,7 @@ std::optional<ArgumentValue> argument_value(const Json &value) {
         return *text;
     if (!value.is_array())
         return std::nullopt;
-    const auto integers = list_of<int64_t>(value, any_integer);
+    const auto integers = list_of<int64_t>(value, integer_or_flag);
     return integers ? integers : list_of<double>(value, as_number);
 }
 
@@ -74,7 +79,7 @@ std::pair<std::string, ArgumentValue> parse_argument(std::string_view text) {
         throw Error(ErrorKind::kInvalidArgument,
                     in_quotes(text) +
                         ": builders take numbers, texts, true, false, null and arrays "
-                        "of numbers");
+                        "of numbers or flags");
     return {name, *value};
 }
 

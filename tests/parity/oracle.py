@@ -24,6 +24,8 @@ def calibrated(builder, seed, size=64, **arguments):
         torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
         torch.nn.init.normal_(norm.bias, 0, 0.1)
     for name, parameter in model.named_parameters():
+        if name.endswith("bn3.weight"):  # branches as strong as the trunk make deep ResNets chaotic
+            torch.nn.init.uniform_(parameter, 0.1, 0.3)
         if name.endswith("layer_scale"):
             torch.nn.init.constant_(parameter, 0.5)
     for module in model.modules():
