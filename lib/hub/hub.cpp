@@ -60,9 +60,9 @@ fs::path find_checkpoint(const Weights &weights) {
         return file;
     throw Error(ErrorKind::kNotFound,
                 weights.name() + ": no checkpoint at " + file.string() +
-                    "\nTo get it: curl -L --create-dirs -o '" + file.string() + "' " +
+                    "\nTo get it: curl -L --create-dirs -o '" + file.string() + "' '" +
                     weights.url() +
-                    " ; or let torchvision fetch it once; or give another file as checkpoint");
+                    "' ; or let torchvision fetch it once; or give another file as checkpoint");
 }
 
 void verify_digest(const Weights &weights, const fs::path &file, std::string_view digest) {
@@ -71,7 +71,7 @@ void verify_digest(const Weights &weights, const fs::path &file, std::string_vie
                                               ",\nbut " + weights.name() + " promises " +
                                               weights.sha256() +
                                               (weights.sha256().size() < digest.size() ? "…" : "") +
-                                              "; fetch the file again");
+                                              ": fetch the file again, or correct sha256");
 }
 
 } // namespace tvw

@@ -12,6 +12,9 @@ namespace tvw {
 namespace {
 
 constexpr std::string_view kScheme = "https://";
+// RFC 3986 without the apostrophe: messages quote URLs for the shell.
+constexpr std::string_view kUrlCharacters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&()*+,;=%";
 
 void read_location(Fields &fields, const EntrySource &source, Weights::Entry &entry) {
     const bool url = fields.has("url");
@@ -25,8 +28,9 @@ void read_location(Fields &fields, const EntrySource &source, Weights::Entry &en
         return;
     }
     entry.url = fields.text("url");
-    if (!entry.url.starts_with(kScheme) || url_file_name(entry.url).empty())
-        fields.fail("url", "must begin with https:// and end in a file name");
+    const bool plain = entry.url.find_first_not_of(kUrlCharacters) == std::string::npos;
+    if (!plain || !entry.url.starts_with(kScheme) || url_file_name(entry.url).empty())
+        fields.fail("url", "must be an https:// address that ends in a file name");
 }
 
 std::string read_sha256(Fields &fields) {
@@ -93,9 +97,7 @@ std::string url_file_name(std::string_view url) {
     if (slash == std::string_view::npos)
         return "";
     const std::string name(url.substr(slash + 1));
-    const bool plain = std::all_of(name.begin(), name.end(),
-                                   [](char c) { return c > ' ' && c <= '~' && c != '\\'; });
-    return plain && name != "." && name != ".." ? name : "";
+    return name != "." && name != ".." ? name : "";
 }
 
 Labels split_labels(std::string_view text, const std::string &name) {

@@ -20,6 +20,9 @@ public:
     /// Read once per process; any thread may ask. Error(kInternal) if the embedded data is broken.
     static const Registry &get();
 
+    Registry(const Registry &) = delete;
+    Registry &operator=(const Registry &) = delete;
+
     /// By name, sorted.
     const std::map<std::string, RegisteredBuilder, std::less<>> &builders() const {
         return builders_;

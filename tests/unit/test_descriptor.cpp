@@ -192,9 +192,9 @@ START_TEST(a_preset_that_torchvision_would_refuse_is_refused) {
 END_TEST
 
 START_TEST(a_url_without_tls_or_file_name_is_refused) {
-    for (const char *url :
-         {"http://x.org/a.pth", "file:///etc/passwd", "https://x.org/", "https://x.org/..",
-          "https://x.org", "https://x.org/a b", "https://x.org/?a.pth", "https://x.org/a\\\\b"})
+    for (const char *url : {"http://x.org/a.pth", "file:///etc/passwd", "https://x.org/",
+                            "https://x.org/..", "https://x.org", "https://x.org/a b",
+                            "https://x.org/a'b", "https://x.org/?a.pth", "https://x.org/a\\\\b"})
         assert_refused(R"({"builder": "resnet50", )" + kTransforms + R"(, "url": ")" + url + "\"}",
                        "'url' must");
 }
