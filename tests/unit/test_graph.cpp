@@ -180,7 +180,7 @@ START_TEST(a_broken_graph_does_not_verify) {
 END_TEST
 
 START_TEST(the_lite_checkpoints_own_keys_find_their_places) {
-    const auto rename = tvw::find_builder("efficientnet_lite0").rename_key;
+    const auto rename = tvw::find_builder("efficientnet_lite0").hooks.rename_key;
     ck_assert(rename != nullptr);
     assert_text(rename("_conv_stem.weight"), "features.0.0.weight");
     assert_text(rename("_bn1.running_var"), "features.8.1.running_var");
