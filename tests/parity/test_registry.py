@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 
 import pytest
 import torch
@@ -142,6 +143,18 @@ def test_list_filters_equal_torchvisions(tvw):
         assert tvw.json("list", *arguments) == expected, arguments
         found += len(expected) > 0
     assert found > 50, "most filters match nothing and prove nothing"
+
+
+def test_list_costs_less_than_50_ms(tvw):
+    """CPU time, the best of five: other work on the machine must not fail the test."""
+
+    def cost():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        tvw("list")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(cost() for _ in range(5)) < 0.05
 
 
 def test_extra_is_listed_only_when_asked_for(tvw):
