@@ -24,7 +24,7 @@ def classes_on(analytics, buffer):
 
     relations = analytics.buffer_get_analytics_relation_meta(buffer)
     found = []
-    for index in range(relations.get_length()):
+    for index in range(analytics.relation_get_length(relations)):
         there, entry = relations.get_cls_mtd(index)
         if there:
             label = GLib.quark_to_string(entry.get_quark(0))
