@@ -65,9 +65,10 @@ std::string caps_with_feature() {
 /// An overlay before an element that draws compositions, if `draws`, and else only says so.
 std::unique_ptr<Stage> before_drawer(bool draws) {
     auto stage = std::make_unique<Stage>("tvwoverlay");
-    if (draws)
+    if (draws) {
         gst_harness_add_propose_allocation_meta(
             stage->harness(), GST_VIDEO_OVERLAY_COMPOSITION_META_API_TYPE, nullptr);
+    }
     gst_harness_set_sink_caps_str(stage->harness(), caps_with_feature().c_str());
     stage->set_caps(kLayout.caps());
     return stage;

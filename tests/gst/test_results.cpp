@@ -122,9 +122,10 @@ END_TEST
 START_TEST(frames_of_odd_size_are_read_to_their_edges) {
     Witness witness;
     const Result rgb = witness.answer_to(kPicture, {GST_VIDEO_FORMAT_RGB, 49, 33});
-    for (const GstVideoFormat format : {GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_I420})
+    for (const GstVideoFormat format : {GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_I420}) {
         ck_assert_double_le(distance(witness.answer_to(kPicture, {format, 49, 33}), rgb),
                             2 * kSame);
+    }
     for (const GstVideoFormat format : kFormats)
         witness.answer_to(kPicture, {format, 1, 1});
 }
@@ -169,10 +170,11 @@ START_TEST(unknown_colorimetry_is_the_usual_one_of_format_and_size) {
                 "video/x-raw, format="s + gst_video_format_to_string(format) +
                 ", width=48, framerate=25/1, height=" + std::to_string(height);
             const Result expected = witness.answer_to(make_frame(kPicture, usual), usual.caps());
-            for (const std::string end : {"", ", colorimetry=0:0:0:0"})
+            for (const std::string end : {"", ", colorimetry=0:0:0:0"}) {
                 ck_assert_double_eq(
                     distance(witness.answer_to(make_frame(kPicture, usual), start + end), expected),
                     0);
+            }
         }
     }
 }
