@@ -11,19 +11,21 @@ namespace tvw::gst {
 namespace {
 
 std::string chosen_weights(const Properties &properties) {
-    if (properties.weights.empty() == properties.model.empty())
+    if (properties.weights.empty() == properties.model.empty()) {
         throw Error(ErrorKind::kInvalidArgument,
                     properties.weights.empty()
                         ? "no model is chosen: set \"weights\" (ResNet50_Weights.DEFAULT, or the "
                           "path of a descriptor) or \"model\" (resnet50)"
                         : "both \"weights\" and \"model\" are set: keep one of them");
+    }
     if (properties.model.empty())
         return properties.weights;
     const WeightsEnum &weights = get_model_weights(properties.model);
-    if (!weights.default_member())
+    if (!weights.default_member()) {
         throw Error(ErrorKind::kNotFound, properties.model +
                                               " has no published weights: name a descriptor with "
                                               "\"weights\" instead");
+    }
     return weights.default_member()->name();
 }
 

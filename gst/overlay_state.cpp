@@ -92,9 +92,10 @@ void attach(GstBuffer *buffer, GstVideoOverlayComposition *labels) {
         return;
     }
     GstVideoOverlayComposition *both = gst_video_overlay_composition_copy(meta->overlay);
-    for (guint i = 0; i < gst_video_overlay_composition_n_rectangles(labels); ++i)
+    for (guint i = 0; i < gst_video_overlay_composition_n_rectangles(labels); ++i) {
         gst_video_overlay_composition_add_rectangle(
             both, gst_video_overlay_composition_get_rectangle(labels, i));
+    }
     gst_video_overlay_composition_unref(meta->overlay);
     meta->overlay = both;
 }

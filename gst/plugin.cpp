@@ -16,10 +16,11 @@ namespace {
 
 void log_to_gstreamer(tvw::LogLevel level, std::string_view message) {
     GstDebugLevel shown = GST_LEVEL_DEBUG;
-    if (level == tvw::LogLevel::kInfo)
+    if (level == tvw::LogLevel::kInfo) {
         shown = GST_LEVEL_INFO;
-    else if (level == tvw::LogLevel::kWarning)
+    } else if (level == tvw::LogLevel::kWarning) {
         shown = GST_LEVEL_WARNING;
+    }
     GST_CAT_LEVEL_LOG(tvw_debug, shown, nullptr, "%s", std::string(message).c_str());
 }
 

@@ -165,9 +165,10 @@ gboolean set_caps(GstBaseTransform *transform, GstCaps *caps, GstCaps *) {
         GstVideoInfo info;
         if (!gst_video_info_from_caps(&info, caps))
             return FALSE;
-        if (!tvw::gst::matrix_is_exact(info))
+        if (!tvw::gst::matrix_is_exact(info)) {
             GST_WARNING_OBJECT(transform, "%" GST_PTR_FORMAT ": nearest colour matrix used",
                                static_cast<void *>(caps));
+        }
         state_of(transform).set_info(info);
         return TRUE;
     });
@@ -198,10 +199,11 @@ void infer(GstBaseTransform *transform, ClassifyState &state, GstBuffer *buffer)
     } catch (const tvw::Error &error) {
         if (error.kind() != tvw::ErrorKind::kMismatch)
             throw;
-        if (state.first_failure(true))
+        if (state.first_failure(true)) {
             GST_ELEMENT_WARNING(transform, STREAM, FAILED, ("%s", error.what()),
                                 ("no label from the frame at %" GST_TIME_FORMAT " on",
                                  GST_TIME_ARGS(GST_BUFFER_PTS(buffer))));
+        }
         return;
     }
     state.first_failure(false);

@@ -58,20 +58,22 @@ OverlayState &state_of(gpointer object) {
 
 void set_property(GObject *object, guint id, const GValue *value, GParamSpec *) {
     guarded(object, Phase::kStart, false, [&] {
-        if (id == kFontDesc)
+        if (id == kFontDesc) {
             state_of(object).set_font(g_value_get_string(value));
-        else if (id == kLabels)
+        } else if (id == kLabels) {
             state_of(object).set_labels(g_value_get_uint(value));
+        }
         return true;
     });
 }
 
 void get_property(GObject *object, guint id, GValue *value, GParamSpec *) {
     guarded(object, Phase::kStart, false, [&] {
-        if (id == kFontDesc)
+        if (id == kFontDesc) {
             g_value_set_string(value, state_of(object).font().c_str());
-        else if (id == kLabels)
+        } else if (id == kLabels) {
             g_value_set_uint(value, state_of(object).labels());
+        }
         return true;
     });
 }
@@ -178,9 +180,10 @@ GstFlowReturn transform_ip(GstBaseTransform *transform, GstBuffer *buffer) {
             return GST_FLOW_OK;
         }
         tvw::gst::MappedFrame frame(state.info(), buffer, GST_MAP_READWRITE);
-        if (!gst_video_overlay_composition_blend(labels, frame.get()))
+        if (!gst_video_overlay_composition_blend(labels, frame.get())) {
             GST_WARNING_OBJECT(transform, "the labels do not fit into %" GST_PTR_FORMAT,
                                static_cast<void *>(buffer));
+        }
         return GST_FLOW_OK;
     });
 }

@@ -50,17 +50,12 @@ ColorMatrix color_matrix(GstVideoColorMatrix matrix) {
     }
 }
 
-/// What the caps leave open is what GStreamer assumes for the format and size.
-GstVideoColorimetry colorimetry_of(const GstVideoInfo &info) {
-    GstVideoInfo usual;
-    gst_video_info_set_format(&usual, GST_VIDEO_INFO_FORMAT(&info), guint(info.width),
-                              guint(info.height));
-    GstVideoColorimetry result = info.colorimetry;
-    if (result.matrix == GST_VIDEO_COLOR_MATRIX_UNKNOWN)
-        result.matrix = usual.colorimetry.matrix;
-    if (result.range == GST_VIDEO_COLOR_RANGE_UNKNOWN)
-        result.range = usual.colorimetry.range;
-    return result;
+/// Where the caps do not say, grey is full range for GStreamer, and colour is not.
+ColorRange color_range(const GstVideoInfo &info) {
+    if (info.colorimetry.range == GST_VIDEO_COLOR_RANGE_UNKNOWN)
+        return GST_VIDEO_INFO_IS_GRAY(&info) ? ColorRange::kFull : ColorRange::kLimited;
+    return info.colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ? ColorRange::kFull
+                                                                 : ColorRange::kLimited;
 }
 
 } // namespace
@@ -101,10 +96,8 @@ FrameView MappedFrame::view() const {
         view.planes[i].data = static_cast<const uint8_t *>(GST_VIDEO_FRAME_PLANE_DATA(frame, i));
         view.planes[i].stride = GST_VIDEO_FRAME_PLANE_STRIDE(frame, i);
     }
-    const GstVideoColorimetry colorimetry = colorimetry_of(frame->info);
-    view.matrix = color_matrix(colorimetry.matrix);
-    view.range =
-        colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ? ColorRange::kFull : ColorRange::kLimited;
+    view.matrix = color_matrix(frame->info.colorimetry.matrix);
+    view.range = color_range(frame->info);
     return view;
 }
 

@@ -39,10 +39,11 @@ std::vector<Complaint> Bus::complaints(GstMessageType type) {
     for (const auto &message : take(type)) {
         GError *error = nullptr;
         gchar *debug = nullptr;
-        if (type == GST_MESSAGE_ERROR)
+        if (type == GST_MESSAGE_ERROR) {
             gst_message_parse_error(message.get(), &error, &debug);
-        else
+        } else {
             gst_message_parse_warning(message.get(), &error, &debug);
+        }
         const Owned<GError> owned_error(error);
         const Owned<gchar> owned_debug(debug);
         result.push_back(

@@ -36,9 +36,10 @@ void assert_refused(const Settings &settings, const Place &place,
                      GST_STATE_CHANGE_FAILURE);
     const auto errors = bus.errors();
     ck_assert_uint_eq(errors.size(), 1);
-    for (const std::string &part : parts)
+    for (const std::string &part : parts) {
         ck_assert_msg(contains(errors[0].text, part), "no \"%s\" in: %s", part.c_str(),
                       errors[0].text.c_str());
+    }
     ck_assert_msg(errors[0].domain == place.domain && errors[0].code == place.code, "%s %d: %s",
                   g_quark_to_string(errors[0].domain), errors[0].code, errors[0].text.c_str());
     ck_assert(!errors[0].debug.empty());

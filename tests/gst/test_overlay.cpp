@@ -65,9 +65,10 @@ std::string caps_with_feature() {
 /// An overlay before an element that draws compositions, if `draws`, and else only says so.
 std::unique_ptr<Stage> before_drawer(bool draws) {
     auto stage = std::make_unique<Stage>("tvwoverlay");
-    if (draws)
+    if (draws) {
         gst_harness_add_propose_allocation_meta(
             stage->harness(), GST_VIDEO_OVERLAY_COMPOSITION_META_API_TYPE, nullptr);
+    }
     gst_harness_set_sink_caps_str(stage->harness(), caps_with_feature().c_str());
     stage->set_caps(kLayout.caps());
     return stage;
@@ -166,6 +167,14 @@ START_TEST(overlays_from_upstream_are_never_dropped) {
 }
 END_TEST
 
+START_TEST(downstream_that_draws_needs_no_overlays_from_upstream) {
+    const auto stage = before_drawer(true);
+    const Owned<GstCaps> without(gst_caps_from_string(kLayout.caps().c_str()));
+    const Owned<GstCaps> taken(gst_pad_peer_query_caps(stage->harness()->srcpad, nullptr));
+    ck_assert(gst_caps_can_intersect(taken.get(), without.get()));
+}
+END_TEST
+
 START_TEST(upstream_is_not_offered_to_crop_by_metadata) {
     Stage stage("tvwoverlay");
     for (const GType api : {GST_VIDEO_META_API_TYPE, GST_VIDEO_CROP_META_API_TYPE})
@@ -198,5 +207,6 @@ int main() {
          where_downstream_draws_the_labels_travel_as_metadata,
          where_downstream_does_not_draw_the_labels_are_drawn_here,
          labels_join_the_overlays_from_upstream, overlays_from_upstream_are_never_dropped,
+         downstream_that_draws_needs_no_overlays_from_upstream,
          upstream_is_not_offered_to_crop_by_metadata, caps_may_change_between_frames});
 }

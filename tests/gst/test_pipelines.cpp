@@ -14,15 +14,14 @@ using namespace tvw::test;
 namespace {
 
 constexpr GstClockTime kPatience = 30 * GST_SECOND;
-// Two sources whose pictures get different answers.
-const std::string kRedSource = "videotestsrc num-buffers=4 pattern=red ! video/x-raw, width=48, "
-                               "height=40, format=RGB";
-const std::string kWhiteSource =
-    "videotestsrc num-buffers=4 pattern=white ! video/x-raw, width=48, "
-    "height=40, format=RGB";
+/// Frames of one colour, "red" or "white": the answers differ.
+std::string source(const std::string &pattern, int frames = 4) {
+    return "videotestsrc num-buffers=" + std::to_string(frames) + " pattern=" + pattern +
+           " ! video/x-raw, width=48, height=40, format=RGB";
+}
 
-std::string classify(const std::string &more = "") {
-    return " ! tvwclassify top-k=10 weights=" + model_file("model.json") + " " + more;
+std::string classified(const std::string &source) {
+    return source + " ! tvwclassify top-k=10 weights=" + model_file("model.json");
 }
 
 /// A pipeline from its description; the result of each buffer is kept by the sink it ended in.
@@ -97,17 +96,18 @@ Result answer_of(const std::string &description) {
 } // namespace
 
 START_TEST(results_survive_what_stands_behind) {
-    const Result expected = answer_of(kRedSource + classify());
+    const Result expected = answer_of(classified(source("red")));
     for (const std::string element :
-         {"queue", "videoconvert ! video/x-raw, format=NV12", "videoscale ! video/x-raw, width=20",
-          "videoflip method=clockwise", "videocrop left=4", "identity drop-allocation=true"})
-        ck_assert_double_eq(
-            distance(answer_of(kRedSource + classify() + " ! " + element), expected), 0);
+         {" ! queue", " ! videoconvert ! video/x-raw, format=NV12",
+          " ! videoscale ! video/x-raw, width=20", " ! videoflip method=clockwise",
+          " ! videocrop left=4", " ! identity drop-allocation=true"}) {
+        ck_assert_double_eq(distance(answer_of(classified(source("red")) + element), expected), 0);
+    }
 }
 END_TEST
 
 START_TEST(results_go_down_every_branch_behind_and_none_beside) {
-    Pipeline pipeline(kRedSource + " ! tee name=before before. ! queue" + classify() +
+    Pipeline pipeline(classified(source("red") + " ! tee name=before before. ! queue") +
                       " ! tee name=behind behind. ! queue ! fakesink name=first async=false"
                       " behind. ! queue ! fakesink name=second async=false"
                       " before. ! queue ! fakesink name=beside async=false");
@@ -121,12 +121,12 @@ START_TEST(results_go_down_every_branch_behind_and_none_beside) {
 END_TEST
 
 START_TEST(streams_at_once_do_not_mix_their_results) {
-    const Result red = answer_of(kRedSource + classify());
-    const Result white = answer_of(kWhiteSource + classify());
+    const Result red = answer_of(classified(source("red")));
+    const Result white = answer_of(classified(source("white")));
     ck_assert_double_gt(distance(red, white), 0.1);
-    Pipeline together(kRedSource + classify() + " ! fakesink name=red async=false " + kWhiteSource +
-                      classify() + " ! fakesink name=white async=false");
-    Pipeline apart(kRedSource + classify() + " ! fakesink name=end");
+    Pipeline together(classified(source("red")) + " ! fakesink name=red async=false " +
+                      classified(source("white")) + " ! fakesink name=white async=false");
+    Pipeline apart(classified(source("red")) + " ! fakesink name=end");
     together.play();
     apart.play();
     assert_text(together.wait(), "");
@@ -138,7 +138,7 @@ START_TEST(streams_at_once_do_not_mix_their_results) {
 END_TEST
 
 START_TEST(one_pipeline_runs_again_and_again) {
-    Pipeline pipeline(kRedSource + classify() + " ! fakesink name=end");
+    Pipeline pipeline(classified(source("red")) + " ! fakesink name=end");
     for (size_t run = 1; run <= 5; ++run) {
         pipeline.play();
         assert_text(pipeline.wait(), "");
@@ -149,7 +149,7 @@ START_TEST(one_pipeline_runs_again_and_again) {
 END_TEST
 
 START_TEST(an_error_of_the_element_stops_the_pipeline) {
-    Pipeline pipeline(kRedSource + " ! tvwclassify weights=nowhere ! fakesink name=end");
+    Pipeline pipeline(source("red") + " ! tvwclassify weights=nowhere ! fakesink name=end");
     pipeline.play();
     ck_assert(contains(pipeline.wait(), "nowhere"));
 }
@@ -157,8 +157,7 @@ END_TEST
 
 START_TEST(a_pipeline_is_stopped_while_it_starts_or_plays) {
     for (const int delay_ms : {0, 1, 5, 20, 100}) {
-        Pipeline pipeline("videotestsrc ! video/x-raw, width=48, height=40, format=RGB" +
-                          classify() + " ! fakesink name=end");
+        Pipeline pipeline(classified(source("red", -1)) + " ! fakesink name=end");
         std::thread starter([&] { pipeline.play(); });
         std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
         gst_element_set_state(pipeline.get(), GST_STATE_NULL);
@@ -168,9 +167,7 @@ START_TEST(a_pipeline_is_stopped_while_it_starts_or_plays) {
 END_TEST
 
 START_TEST(repeated_seeks_leave_the_stream_whole) {
-    Pipeline pipeline(
-        "videotestsrc num-buffers=4000 ! video/x-raw, width=48, height=40, format=RGB" +
-        classify() + " ! queue ! fakesink name=end");
+    Pipeline pipeline(classified(source("red", 4000)) + " ! queue ! fakesink name=end");
     gst_element_set_state(pipeline.get(), GST_STATE_PAUSED);
     ck_assert_int_eq(gst_element_get_state(pipeline.get(), nullptr, nullptr, kPatience),
                      GST_STATE_CHANGE_SUCCESS);

@@ -122,9 +122,10 @@ END_TEST
 START_TEST(frames_of_odd_size_are_read_to_their_edges) {
     Witness witness;
     const Result rgb = witness.answer_to(kPicture, {GST_VIDEO_FORMAT_RGB, 49, 33});
-    for (const GstVideoFormat format : {GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_I420})
+    for (const GstVideoFormat format : {GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_I420}) {
         ck_assert_double_le(distance(witness.answer_to(kPicture, {format, 49, 33}), rgb),
                             2 * kSame);
+    }
     for (const GstVideoFormat format : kFormats)
         witness.answer_to(kPicture, {format, 1, 1});
 }
@@ -160,19 +161,22 @@ START_TEST(colorimetry_of_the_caps_is_honoured) {
 }
 END_TEST
 
-START_TEST(unknown_colorimetry_is_the_usual_one_of_format_and_size) {
+START_TEST(what_the_caps_leave_open_is_as_usual_for_the_format_and_size) {
     Witness witness;
     for (const GstVideoFormat format : {GST_VIDEO_FORMAT_I420, GST_VIDEO_FORMAT_GRAY8}) {
         for (const int height : {40, 720}) {
-            const Layout usual{format, 48, height};
-            const std::string start =
-                "video/x-raw, format="s + gst_video_format_to_string(format) +
-                ", width=48, framerate=25/1, height=" + std::to_string(height);
-            const Result expected = witness.answer_to(make_frame(kPicture, usual), usual.caps());
-            for (const std::string end : {"", ", colorimetry=0:0:0:0"})
-                ck_assert_double_eq(
-                    distance(witness.answer_to(make_frame(kPicture, usual), start + end), expected),
-                    0);
+            const Layout layout{format, 48, height};
+            const std::string caps =
+                "video/x-raw, width=48, framerate=25/1, height=" + std::to_string(height) +
+                ", format=" + gst_video_format_to_string(format);
+            const Result usual = witness.answer_to(kPicture, layout);
+            // Nothing, all of it unknown, and only the range unknown.
+            const char *matrix = height == 40 ? "0:4:0:0" : "0:3:0:0";
+            for (const std::string colorimetry : {"", "0:0:0:0", matrix}) {
+                const std::string end = colorimetry.empty() ? "" : ", colorimetry=" + colorimetry;
+                const auto result = witness.answer_to(make_frame(kPicture, layout), caps + end);
+                ck_assert_double_eq(distance(result, usual), 0);
+            }
         }
     }
 }
@@ -181,14 +185,23 @@ END_TEST
 START_TEST(what_is_cropped_away_is_not_seen) {
     Witness witness;
     const Layout layout{GST_VIDEO_FORMAT_RGB, 64, 40};
-    Buffer frame = make_frame({kRed, kBlue}, layout);
-    GstVideoCropMeta *crop = gst_buffer_add_video_crop_meta(frame.get());
-    crop->x = 62;
+    const Layout part{GST_VIDEO_FORMAT_RGB, 20, 32};
+    Buffer cropped = make_frame(kPicture, layout);
+    GstVideoCropMeta *crop = gst_buffer_add_video_crop_meta(cropped.get());
+    crop->x = 41;
     crop->y = 3;
-    crop->width = 2;
-    crop->height = 30;
-    const Result result = witness.answer_to(std::move(frame), layout.caps());
-    ck_assert_double_le(distance(result, witness.answer_to(Picture::flat(kBlue), {})), 3 * kSame);
+    crop->width = guint(part.width);
+    crop->height = guint(part.height);
+    // The same pixels as a frame of their own, whose rows are as far apart as those of the whole.
+    Buffer alone = make_frame(kPicture, layout);
+    gint stride[] = {layout.width * 3};
+    gsize offset[] = {gsize(crop->y) * gsize(stride[0]) + gsize(crop->x) * 3};
+    gst_buffer_add_video_meta_full(alone.get(), GST_VIDEO_FRAME_FLAG_NONE, part.format, crop->width,
+                                   crop->height, 1, offset, stride);
+    const Result expected = witness.answer_to(std::move(alone), part.caps());
+    ck_assert_double_eq(distance(witness.answer_to(std::move(cropped), layout.caps()), expected),
+                        0);
+    ck_assert_double_gt(distance(witness.answer_to(kPicture, layout), expected), kSame);
 }
 END_TEST
 
@@ -226,7 +239,8 @@ int main() {
          colours_are_told_apart, every_format_gives_the_answer_of_rgb,
          frames_of_odd_size_are_read_to_their_edges, padded_rows_give_the_answer_of_tight_ones,
          colorimetry_of_the_caps_is_honoured,
-         unknown_colorimetry_is_the_usual_one_of_format_and_size, what_is_cropped_away_is_not_seen,
+         what_the_caps_leave_open_is_as_usual_for_the_format_and_size,
+         what_is_cropped_away_is_not_seen,
          the_picture_is_left_alone_and_shared_buffers_get_no_metadata,
          a_result_from_upstream_is_replaced});
 }

@@ -57,7 +57,7 @@ START_TEST(a_message_tells_of_inferred_frames_only) {
     ck_assert_uint_eq(results.size(), 3);
     for (guint i = 0; i < 3; ++i) {
         ck_assert_uint_eq(results[i].age, 0);
-        ck_assert_uint_eq(results[i].pts, 3 * i * kFrame);
+        ck_assert_uint_eq(results[i].pts, i * (3 * kFrame));
     }
 }
 END_TEST
