@@ -3,6 +3,8 @@
 
 #include <tvw/error.h>
 
+#include <fmt/format.h>
+
 namespace tvw::gst {
 
 namespace {
@@ -36,6 +38,10 @@ void fill(GstStructure *structure, const FrameResult &result) {
 }
 
 } // namespace
+
+std::string shown_class(const char *label, int class_id) {
+    return label && *label ? label : fmt::format("class {}", class_id);
+}
 
 void register_classification_meta() {
     // Another plugin of the process may have come first.

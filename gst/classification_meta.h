@@ -7,10 +7,15 @@
 
 #include <gst/gst.h>
 
+#include <string>
+
 namespace tvw::gst {
 
 inline constexpr char kClassificationMeta[] = "TvwClassificationMeta";
 inline constexpr char kClassificationMessage[] = "tvw-classification";
+
+/// A class as people read it: by its label, by its number where it has none.
+std::string shown_class(const char *label, int class_id);
 
 /// Makes the metadata known to GStreamer; harmless if it is already.
 void register_classification_meta();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "overlay_state.h"
 
+#include "classification_meta.h"
 #include "label_image.h"
 
 #include <fmt/format.h>
@@ -18,8 +19,7 @@ std::string line_of(const GstStructure *prediction) {
     gst_structure_get_int(prediction, "class-id", &class_id);
     gst_structure_get_double(prediction, "probability", &probability);
     const char *label = gst_structure_get_string(prediction, "label");
-    const std::string name = label && *label ? label : fmt::format("class {}", class_id);
-    return fmt::format("{}  {:.1f} %", name, probability * 100);
+    return fmt::format("{}  {:.1f} %", shown_class(label, class_id), probability * 100);
 }
 
 std::string text_of(const GstStructure *result, unsigned labels) {

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The best class as GStreamer's own analytics metadata, read as other projects' elements do."""
 
+import json
+import re
+
 import pytest
 
-from conftest import Frames
+from conftest import MODEL, Frames
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,18 @@ def test_the_best_class_alone_is_there(gst, analytics):
 def test_elements_behind_keep_it(gst, analytics):
     with Frames(gst, behind="queue ! videoconvert ! video/x-raw, format=NV12") as frames:
         assert [len(classes_on(analytics, buffer)) for buffer in frames] == [1] * frames.COUNT
+
+
+def test_a_class_without_a_name_is_numbered(gst, analytics, tmp_path):
+    descriptor = json.loads(MODEL.read_text())
+    del descriptor["categories"]
+    descriptor["checkpoint"] = str(MODEL.with_suffix(".safetensors"))
+    nameless = tmp_path / "nameless.json"
+    nameless.write_text(json.dumps(descriptor))
+    with Frames(gst, properties=f"weights={nameless}") as frames:
+        for buffer in frames:
+            [(_, label, _)] = classes_on(analytics, buffer)
+            assert re.fullmatch("class [0-9]", label)
 
 
 def test_no_class_is_there_where_none_reaches_the_threshold(gst, analytics):
