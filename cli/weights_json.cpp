@@ -57,6 +57,8 @@ Json argument_json(const ArgumentValue &value) {
 
 /// What only users' descriptors have.
 void add_descriptor_keys(const Weights &weights, Json &json) {
+    if (!weights.url().empty())
+        return;
     if (weights.checkpoint())
         json["checkpoint"] = weights.checkpoint()->string();
     for (const auto &[name, value] : weights.arguments())

@@ -81,18 +81,19 @@ struct Config {
 Value block(const Scope &s, Value x, const Row &row, const Config &config) {
     // The first row of the tail strides; only what follows it has an expansion to halve.
     const int64_t expanded = config.channels(row.expanded, row.tail && row.stride == 1);
+    const int64_t quarter = expanded / 4;
     const bool dilate = row.tail && config.dilated;
-    Value y = inverted_residual(
-        s / "block", x,
-        {.expanded_channels = expanded,
-         .out_channels = config.channels(row.out, row.tail),
-         .kernel = row.kernel,
-         .stride = dilate ? 1 : row.stride,
-         .dilation = dilate ? 2 : 1,
-         .activation = row.activation,
-         .eps = kEps,
-         .squeeze_channels = row.squeeze ? make_divisible(double(expanded / 4)) : 0,
-         .squeeze_gate = Activation::kHardsigmoid});
+    Value y =
+        inverted_residual(s / "block", x,
+                          {.expanded_channels = expanded,
+                           .out_channels = config.channels(row.out, row.tail),
+                           .kernel = row.kernel,
+                           .stride = dilate ? 1 : row.stride,
+                           .dilation = dilate ? 2 : 1,
+                           .activation = row.activation,
+                           .eps = kEps,
+                           .squeeze_channels = row.squeeze ? make_divisible(double(quarter)) : 0,
+                           .squeeze_gate = Activation::kHardsigmoid});
     return row.stride == 1 && x.channels() == y.channels() ? add(y, x) : y;
 }
 

@@ -9,6 +9,10 @@ that uses such a network checks that another image moves the output.
 import torch
 import torchvision
 
+# As many as the program is given: sums depend on how they are split.
+THREADS = 2
+torch.set_num_threads(THREADS)
+
 
 def calibrated(builder, seed, size=64, **arguments):
     """The network in evaluation mode with batch norms fitted to random images."""
@@ -24,7 +28,8 @@ def calibrated(builder, seed, size=64, **arguments):
         torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
         torch.nn.init.normal_(norm.bias, 0, 0.1)
     for name, parameter in model.named_parameters():
-        if name.endswith("bn3.weight"):  # branches as strong as the trunk make deep ResNets chaotic
+        # Branches as strong as the trunk make deep residual networks chaotic.
+        if name.endswith(("bn3.weight", ".f.c.1.weight")):
             torch.nn.init.uniform_(parameter, 0.1, 0.3)
         if name.endswith("layer_scale"):
             torch.nn.init.constant_(parameter, 0.5)

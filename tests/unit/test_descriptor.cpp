@@ -17,12 +17,12 @@ using tvw::test::TemporaryFolder;
 
 namespace {
 
-const std::string kTransforms =
+constexpr const char *kTransforms =
     R"("transforms": {"preset": "ImageClassification", "crop_size": 224})";
 
 /// A small descriptor with further keys.
 std::string descriptor(const std::string &keys = "") {
-    return R"({"builder": "resnet50", "checkpoint": "best.pth", )" + kTransforms +
+    return R"({"builder": "resnet50", "checkpoint": "best.pth", )" + std::string(kTransforms) +
            (keys.empty() ? "" : ", " + keys) + "}";
 }
 
@@ -195,7 +195,8 @@ START_TEST(a_url_without_tls_or_file_name_is_refused) {
     for (const char *url : {"http://x.org/a.pth", "file:///etc/passwd", "https://x.org/",
                             "https://x.org/..", "https://x.org", "https://x.org/a b",
                             "https://x.org/a'b", "https://x.org/?a.pth", "https://x.org/a\\\\b"})
-        assert_refused(R"({"builder": "resnet50", )" + kTransforms + R"(, "url": ")" + url + "\"}",
+        assert_refused(R"({"builder": "resnet50", )" + std::string(kTransforms) + R"(, "url": ")" +
+                           url + "\"}",
                        "'url' must");
 }
 END_TEST
@@ -213,9 +214,7 @@ START_TEST(what_is_not_json_is_a_corrupt_file) {
         descriptor() + "x",
         descriptor().substr(0, 60),
         "\xff\xfe{}",
-        R"({"builder": "a)"
-        "\xc3"
-        R"("})",
+        "{\"builder\": \"a\xc3\"}",
         R"({"a": "\ud800"})",
         R"({"a": 1e999})",
         R"({"a": NaN})",

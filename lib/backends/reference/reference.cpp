@@ -8,6 +8,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace tvw {
 namespace {
@@ -88,7 +89,9 @@ std::unique_ptr<Plan> make_reference_plan(const Graph &graph) {
 }
 
 void set_backend_threads(int threads) {
-    if (at::get_num_threads() != threads)
+    // Until it is told, LibTorch leaves the number to libraries that take fewer under load.
+    thread_local int told = 0;
+    if (std::exchange(told, threads) != threads)
         at::set_num_threads(threads);
 }
 
