@@ -23,6 +23,7 @@
 
 #include "analytics.h"
 #include "classification_meta.h"
+#include "classify_properties.h"
 #include "classify_state.h"
 #include "guard.h"
 #include "video_frame_view.h"
@@ -47,17 +48,6 @@ GST_ELEMENT_REGISTER_DEFINE(tvwclassify, "tvwclassify", GST_RANK_NONE, TVW_TYPE_
 
 namespace {
 
-enum Property : guint {
-    kWeights = 1,
-    kCheckpoint,
-    kModel,
-    kTopK,
-    kThreshold,
-    kDevice,
-    kInferenceInterval,
-    kThreads,
-};
-
 GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
     "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(TVW_VIDEO_FORMATS)));
 GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
@@ -67,72 +57,11 @@ ClassifyState &state_of(gpointer object) {
     return *TVW_CLASSIFY(object)->state;
 }
 
-std::string text_of(const GValue *value) {
-    const char *text = g_value_get_string(value);
-    return text ? text : "";
-}
-
-void store(Properties &properties, guint id, const GValue *value) {
-    switch (id) {
-    case kWeights:
-        properties.weights = text_of(value);
-        break;
-    case kCheckpoint:
-        properties.checkpoint = text_of(value);
-        break;
-    case kModel:
-        properties.model = text_of(value);
-        break;
-    case kTopK:
-        properties.tuning.top_k = g_value_get_uint(value);
-        break;
-    case kThreshold:
-        properties.tuning.threshold = g_value_get_double(value);
-        break;
-    case kDevice:
-        properties.device = text_of(value);
-        break;
-    case kInferenceInterval:
-        properties.tuning.inference_interval = g_value_get_uint(value);
-        break;
-    case kThreads:
-        properties.threads = g_value_get_uint(value);
-        break;
-    default:
-        break;
-    }
-}
-
-void fetch(const Properties &properties, guint id, GValue *value) {
-    const auto set_text = [value](const std::string &text) {
-        g_value_set_string(value, text.empty() ? nullptr : text.c_str());
-    };
-    switch (id) {
-    case kWeights:
-        return set_text(properties.weights);
-    case kCheckpoint:
-        return set_text(properties.checkpoint);
-    case kModel:
-        return set_text(properties.model);
-    case kTopK:
-        return g_value_set_uint(value, properties.tuning.top_k);
-    case kThreshold:
-        return g_value_set_double(value, properties.tuning.threshold);
-    case kDevice:
-        return set_text(properties.device);
-    case kInferenceInterval:
-        return g_value_set_uint(value, properties.tuning.inference_interval);
-    case kThreads:
-        return g_value_set_uint(value, properties.threads);
-    default:
-        break;
-    }
-}
-
 void set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec) {
     guarded(object, Phase::kStart, false, [&] {
         ClassifyState &state = state_of(object);
-        state.edit_properties([&](Properties &properties) { store(properties, id, value); });
+        state.edit_properties(
+            [&](Properties &properties) { store_property(properties, id, value); });
         if (!(spec->flags & GST_PARAM_MUTABLE_PLAYING) && GST_STATE(object) > GST_STATE_READY)
             GST_WARNING_OBJECT(object, "%s takes effect at the next start", spec->name);
         return true;
@@ -141,7 +70,7 @@ void set_property(GObject *object, guint id, const GValue *value, GParamSpec *sp
 
 void get_property(GObject *object, guint id, GValue *value, GParamSpec *) {
     guarded(object, Phase::kStart, false, [&] {
-        fetch(state_of(object).properties(), id, value);
+        fetch_property(state_of(object).properties(), id, value);
         return true;
     });
 }
@@ -240,47 +169,6 @@ static void tvw_classify_init(TvwClassify *self) {
     gst_base_transform_set_gap_aware(transform, TRUE);
 }
 
-static void install_properties(GObjectClass *object_class) {
-    const Properties usual;
-    const auto at = [](GParamFlags mutability) {
-        return GParamFlags(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | mutability);
-    };
-    const GParamFlags ready = at(GParamFlags(GST_PARAM_MUTABLE_READY));
-    const GParamFlags playing = at(GParamFlags(GST_PARAM_MUTABLE_PLAYING));
-    const auto add_text = [&](Property id, const char *name, const char *nick, const char *blurb,
-                              const char *initial) {
-        g_object_class_install_property(object_class, id,
-                                        g_param_spec_string(name, nick, blurb, initial, ready));
-    };
-    add_text(kWeights, "weights", "Weights",
-             "Checkpoint by name (ResNet50_Weights.DEFAULT) or path of its descriptor (.json)",
-             nullptr);
-    add_text(kCheckpoint, "checkpoint", "Checkpoint",
-             "Local file to use instead of the cached checkpoint of weights", nullptr);
-    add_text(kModel, "model", "Model",
-             "Model by name (resnet50), with its DEFAULT weights; instead of weights", nullptr);
-    add_text(kDevice, "device", "Device", "Where to run: auto, cpu, cuda or cuda:N",
-             usual.device.c_str());
-
-    const auto add_count = [&](Property id, const char *name, const char *nick, const char *blurb,
-                               guint least, guint initial, GParamFlags flags) {
-        g_object_class_install_property(
-            object_class, id,
-            g_param_spec_uint(name, nick, blurb, least, G_MAXINT, initial, flags));
-    };
-    add_count(kTopK, "top-k", "Top k", "Number of classes in a result", 1, usual.tuning.top_k,
-              playing);
-    add_count(kInferenceInterval, "inference-interval", "Inference interval",
-              "Classify every n-th frame; those between repeat the last result", 1,
-              usual.tuning.inference_interval, playing);
-    add_count(kThreads, "threads", "Threads", "Threads of the model; 0: one per CPU", 0,
-              usual.threads, ready);
-    g_object_class_install_property(object_class, kThreshold,
-                                    g_param_spec_double("threshold", "Threshold",
-                                                        "Least probability of a class in a result",
-                                                        0, 1, usual.tuning.threshold, playing));
-}
-
 static void tvw_classify_class_init(TvwClassifyClass *klass) {
     GST_DEBUG_CATEGORY_INIT(tvw_classify_debug, "tvwclassify", 0, "torchvision classifier");
 
@@ -288,7 +176,7 @@ static void tvw_classify_class_init(TvwClassifyClass *klass) {
     object_class->set_property = set_property;
     object_class->get_property = get_property;
     object_class->finalize = finalize;
-    install_properties(object_class);
+    tvw::gst::install_properties(object_class);
 
     GstElementClass *element_class = GST_ELEMENT_CLASS(klass);
     gst_element_class_set_static_metadata(

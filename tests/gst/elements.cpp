@@ -68,9 +68,7 @@ Owned<GstElement> make_element(const char *factory, const Settings &settings) {
 Stage::Stage(const char *factory, const Settings &settings)
     : element_(make_element(factory, settings)),
       bus_(std::make_unique<Bus>(element_.get())),
-      harness_(gst_harness_new_with_element(element_.get(), "sink", "src")) {
-    gst_harness_set_live(harness_.get(), FALSE);
-}
+      harness_(gst_harness_new_with_element(element_.get(), "sink", "src")) {}
 
 void Stage::set_caps(const std::string &caps) {
     gst_harness_set_src_caps_str(harness_.get(), caps.c_str());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/frames.h"
 
-#include <cstring>
+#include <algorithm>
 
 namespace tvw::test {
 
