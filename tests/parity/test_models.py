@@ -3,6 +3,7 @@
 
 import json
 import operator
+import re
 
 import oracle
 import pytest
@@ -10,7 +11,7 @@ import safetensors.torch
 import torch
 import torchvision
 from conftest import LONG
-from torchvision.models import regnet
+from torchvision.models import mnasnet, regnet
 
 BUILDERS = torchvision.models.list_models(module=torchvision.models)
 FIXED_SIZE = {name for name in BUILDERS if name.startswith(("vit_", "maxvit_"))}
@@ -143,6 +144,50 @@ def test_arguments_mean_what_they_mean_in_torchvision(tvw, tmp_path, builder, ar
     size = arguments.get("image_size") or max(96, usual_size(builder))
     model = oracle.calibrated(builder, 3, size, **arguments)
     compare(tvw, tmp_path, model, builder, size, 3, False, arguments)
+
+
+class TestLoadingHooks:
+    """Files whose keys or shapes differ from what the builder writes today."""
+
+    @pytest.fixture()
+    def check(self, tvw, tmp_path):
+        def call(builder, model, state):
+            torch.save(state, tmp_path / "old.pth")
+            x = oracle.images(30, 1, 64 if builder not in FIXED_SIZE else 224)
+            actual, _ = run(tvw, tmp_path, builder, x, tmp_path / "old.pth", "reference")
+            assert relative_error(actual, oracle.output(model, x)) <= 1e-5
+
+        return call
+
+    def test_densenet_with_dots_in_its_layers_names(self, check):
+        model = oracle.calibrated("densenet121", 31)
+        dotted = re.compile(r"(denselayer\d+\.(?:norm|conv))([12]\.)")
+        check(
+            "densenet121", model,
+            {dotted.sub(r"\1.\2", key): value for key, value in model.state_dict().items()},
+        )  # fmt: skip
+
+    def test_vision_transformer_with_numbered_linear_layers(self, check):
+        model = oracle.calibrated("vit_b_32", 32)
+        names = {".mlp.0.": ".mlp.linear_1.", ".mlp.3.": ".mlp.linear_2."}
+        renamed = re.compile("|".join(map(re.escape, names)))
+        check(
+            "vit_b_32", model,
+            {renamed.sub(lambda m: names[m[0]], key): v for key, v in model.state_dict().items()},
+        )  # fmt: skip
+
+    def test_mnasnet_with_the_stem_of_its_first_version(self, check):
+        model = torchvision.models.mnasnet0_75()
+        stem = torchvision.models.mnasnet1_0().layers
+        for i in range(8):
+            model.layers[i] = stem[i]
+        model.layers[8] = mnasnet._stack(16, model.layers[9][0].layers[0].in_channels, 3, 2, 3, 3, 0.1)
+        check("mnasnet0_75", model.eval(), model.state_dict())
+
+    @pytest.mark.parametrize("aux_logits", [True, False])
+    def test_googlenet_with_and_without_auxiliary_heads(self, check, aux_logits):
+        model = oracle.calibrated("googlenet", 33, aux_logits=aux_logits)
+        check("googlenet", model, model.state_dict())
 
 
 def test_a_batch_of_odd_images_gives_one_row_each(tvw, tmp_path):

@@ -76,6 +76,44 @@ START_TEST(shapes_follow_pytorchs_rules) {
 }
 END_TEST
 
+START_TEST(shapes_of_sequences_follow_pytorchs_rules) {
+    Graph graph = with_input({2, 6, 5, 4});
+    const auto shape = [&](ValueId id) { return tvw::type_text(graph.type(id)); };
+    const ValueId reshaped = graph.add(tvw::op::Reshape{{2, 6, 20}}, {0});
+    const ValueId permuted = graph.add(tvw::op::Permute{{0, 2, 1}}, {reshaped});
+    assert_text(shape(permuted), "float32 [2, 20, 6]");
+    const ValueId scores = graph.add(tvw::op::MatMul{}, {permuted, reshaped});
+    assert_text(shape(scores), "float32 [2, 20, 20]");
+    assert_text(shape(graph.add(tvw::op::Softmax{}, {scores})), "float32 [2, 20, 20]");
+    const ValueId parts = graph.add(tvw::op::Concat{1}, {permuted, permuted});
+    assert_text(shape(parts), "float32 [2, 40, 6]");
+    assert_text(shape(graph.add(tvw::op::Slice{1, 1, 40, 2}, {parts})), "float32 [2, 20, 6]");
+    assert_text(shape(graph.add(tvw::op::PadEnd{{0, 1, 2}}, {parts})), "float32 [2, 41, 8]");
+    assert_text(shape(graph.add(tvw::op::Roll{{1, 2}, {1, 1}}, {parts})), "float32 [2, 40, 6]");
+    const ValueId index = graph.add_constant("index", HostTensor::shape_only(DType::kInt64, {7}));
+    assert_text(shape(graph.add(tvw::op::Gather{}, {reshaped, index})), "float32 [7, 6, 20]");
+    const ValueId pool = graph.add(tvw::op::MaxPool2d{{2, 2}, {2, 2}, {0, 0}, true}, {0});
+    assert_text(shape(pool), "float32 [2, 6, 3, 2]");
+}
+END_TEST
+
+START_TEST(sequences_that_do_not_fit_are_refused) {
+    Graph graph = with_input({2, 6, 20});
+    const auto refused = [&](const tvw::Op &op, std::vector<ValueId> inputs) {
+        const auto error = error_of([&] { graph.add(op, std::move(inputs)); });
+        return error && error->kind() == tvw::ErrorKind::kInvalidArgument;
+    };
+    ck_assert(refused(tvw::op::Reshape{{2, 7}}, {0}));
+    ck_assert(refused(tvw::op::Permute{{0, 1, 1}}, {0}));
+    ck_assert(refused(tvw::op::MatMul{}, {0, 0}));
+    ck_assert(refused(tvw::op::Slice{1, 0, 7, 1}, {0}));
+    ck_assert(refused(tvw::op::Concat{3}, {0}));
+    ck_assert(refused(tvw::op::PadEnd{{1}}, {0}));
+    ck_assert(refused(tvw::op::Gather{}, {0, 0}));
+    ck_assert(refused(tvw::op::LayerNorm{}, {0, 0, 0}));
+}
+END_TEST
+
 START_TEST(a_node_that_does_not_fit_is_named) {
     Graph graph = with_input({1, 4, 8, 8});
     const ValueId weight =
@@ -196,7 +234,8 @@ END_TEST
 int main() {
     return tvw::test::run_suite(
         "graph",
-        {shapes_follow_pytorchs_rules, a_node_that_does_not_fit_is_named,
+        {shapes_follow_pytorchs_rules, shapes_of_sequences_follow_pytorchs_rules,
+         sequences_that_do_not_fit_are_refused, a_node_that_does_not_fit_is_named,
          an_image_smaller_than_the_window_is_an_error, names_stay_unique,
          text_and_dot_show_every_operation, drop_identity_leaves_no_dropout,
          fold_batch_norm_scales_weight_and_bias, a_convolution_that_others_read_is_not_folded,
