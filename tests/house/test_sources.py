@@ -88,6 +88,7 @@ def quoted_packages(script):
         names.update(" ".join(lines).split())
     for call in re.findall(r"^\s*install_packages ([^\"$\n]+)$", script, re.MULTILINE):
         names.update(call.split())
+    names.update(re.findall(r"^material (\S+)", script, re.MULTILINE))
     for call in re.findall(r"make_environment (\"(?:[^\n]*\\\n)*[^\n]*)", script):
         words = call.replace("\\\n", " ").replace('"', " ").split()[1:]
         names.update(re.split("[=<>~]", word)[0] for word in words if word[0] not in "-$")

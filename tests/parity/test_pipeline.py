@@ -2,8 +2,10 @@
 """The same RGB frames through the pipeline, the program and torchvision: the same top five."""
 
 import json
+import pathlib
 import subprocess
 
+import jsonschema
 import oracle
 import pytest
 import torch
@@ -12,6 +14,7 @@ from PIL import Image
 
 COUNT = 4
 BUILDER = "resnet18"
+SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "data" / "schema" / "result.schema.json"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,8 @@ def files(tmp_path_factory, model, frames):
 def check(results, expected, digest):
     values, indices = expected
     assert len(results) == COUNT
+    for result in results:
+        jsonschema.validate(result, json.loads(SCHEMA.read_text()))
     for result, value, index in zip(results, values, indices):
         assert [p["class_id"] for p in result["predictions"]] == index.tolist()
         assert [p["label"] for p in result["predictions"]] == [f"class {i}" for i in index.tolist()]
