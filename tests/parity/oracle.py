@@ -26,7 +26,7 @@ def calibrated(builder, seed, size=64, **arguments):
         norm.reset_running_stats()
         norm.momentum = None  # a plain average
         torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
-        torch.nn.init.normal_(norm.bias, 0, 0.1)
+        torch.nn.init.normal_(norm.bias, 1, 0.1)  # mostly open ReLUs: float32 can hold the result
     for name, parameter in model.named_parameters():
         # Branches as strong as the trunk make deep residual networks chaotic.
         if name.endswith(("bn3.weight", ".f.c.1.weight")):
