@@ -27,9 +27,12 @@ std::string classified(const std::string &source) {
 /// A pipeline from its description; the result of each buffer is kept by the sink it ended in.
 class Pipeline {
 public:
-    explicit Pipeline(const std::string &description)
-        : pipeline_(
-              GST_ELEMENT(gst_object_ref_sink(gst_parse_launch(description.c_str(), nullptr)))) {
+    explicit Pipeline(const std::string &description) {
+        GError *error = nullptr;
+        pipeline_.reset(gst_parse_launch(description.c_str(), &error));
+        const Owned<GError> owned_error(error);
+        ck_assert_msg(error == nullptr, "%s", error != nullptr ? error->message : "");
+        gst_object_ref_sink(pipeline_.get());
         GstIterator *sinks = gst_bin_iterate_sinks(GST_BIN(pipeline_.get()));
         gst_iterator_foreach(sinks, listen, this);
         gst_iterator_free(sinks);
