@@ -17,10 +17,11 @@ sys.path.append("/usr/lib/python3/dist-packages")
 
 
 def element_environment(**more):
-    """Where tests/gst/meson.build points the tests that Meson runs."""
+    """Paths for the programs that Meson runs too, and for GStreamer on its own."""
     paths = {
         "GST_PLUGIN_PATH": str(BUILD / "gst"),
-        "GST_REGISTRY": str(TESTS / "registry.bin"),
+        "GST_REGISTRY": str(TESTS / "registry-python.bin"),
+        "TVW_TEST_PLUGIN": str(BUILD / "gst" / "libgsttvw.so"),
         "TVW_TEST_MODEL": str(TESTS),
     }
     return os.environ | paths | more

@@ -91,7 +91,8 @@ private:
 /// Settings for tvwclassify with write_model's model, and others.
 Settings with_model(const Settings &others = {});
 
-/// Starts GStreamer, runs the tests, and ends GStreamer, which is when its leak tracer reports.
+/// Starts GStreamer, loads the plugin, runs the tests, and ends GStreamer, which is when its leak
+/// tracer reports.
 int run_element_suite(const char *name, std::initializer_list<const TTest *> tests);
 
 } // namespace tvw::test
