@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // tvw check: what a checkpoint file holds, or why it cannot be read.
 #include "command.h"
+#include "json.h"
 
 #include <tvw/checkpoint.h>
 
@@ -53,8 +54,7 @@ void print_json(const Checkpoint &checkpoint, const std::vector<Row> &rows) {
                                         {"container", container_name(checkpoint.container)},
                                         {"digest", checkpoint.digest},
                                         {"tensors", std::move(tensors)}};
-    // A path need not be UTF-8.
-    fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n", dump(object));
 }
 
 /// A key may hold anything that is UTF-8, and terminals obey control characters.

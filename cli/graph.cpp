@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // tvw graph: the network of a builder as text or for Graphviz.
 #include "command.h"
+#include "json.h"
 
 #include <tvw/engine.h>
 
@@ -33,7 +34,7 @@ void print(const GraphRequest &request, const Context &context) {
                                         {"format", request.dot ? "dot" : "text"},
                                         {"graph", text},
                                         {"parameters", parameters_json(request)}};
-    fmt::print("{}\n", report.dump());
+    fmt::print("{}\n", dump(report));
 }
 
 } // namespace

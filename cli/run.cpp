@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // tvw run: a network on a tensor from a file, its outputs into another.
 #include "command.h"
+#include "json.h"
 
 #include <tvw/checkpoint.h>
 #include <tvw/engine.h>
@@ -9,8 +10,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
-#include <algorithm>
 
 namespace tvw::cli {
 namespace {
@@ -92,7 +91,7 @@ void run(const RunOptions &options, const Context &context) {
         report["outputs"].push_back(
             {{"name", name}, {"dtype", dtype_name(tensor.dtype())}, {"shape", tensor.shape()}});
     if (context.json) {
-        fmt::print("{}\n", report.dump());
+        fmt::print("{}\n", dump(report));
         return;
     }
     for (const auto &[name, tensor] : outputs)

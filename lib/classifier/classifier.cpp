@@ -54,15 +54,15 @@ private:
 Classifier::Impl::Impl(const ClassifierConfig &config)
     : weights(find_weights(config.weights)), preprocessor_(preset_of(weights)) {
     const Device device = parse_device(config.device);
-    EngineLibrary &library = engine_library();
     const auto checkpoint = read_checkpoint(weights, config);
     digest = checkpoint->digest;
-    engine_ = library.create({.builder = weights.builder(),
-                              .arguments = weights.arguments(),
-                              .checkpoint = checkpoint,
-                              .strip_prefix = weights.strip_prefix(),
-                              .device = device,
-                              .threads = config.threads});
+    // LibTorch is opened only now: a checkpoint that cannot be read never pays for it.
+    engine_ = engine_library().create({.builder = weights.builder(),
+                                       .arguments = weights.arguments(),
+                                       .checkpoint = checkpoint,
+                                       .strip_prefix = weights.strip_prefix(),
+                                       .device = device,
+                                       .threads = config.threads});
     Shape shape = preprocessor_.output_shape();
     shape.insert(shape.begin(), 1);
     input_.push_back({"input", HostTensor::zeros(DType::kFloat32, shape)});

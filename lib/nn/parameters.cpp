@@ -40,7 +40,7 @@ std::string summary(std::string_view what, const std::vector<std::string> &items
     if (items.empty())
         return {};
     const std::string more = items.size() > 1 ? fmt::format(" and {} more", items.size() - 1) : "";
-    return fmt::format("; {} {}{}", what, items.front(), more);
+    return fmt::format("; {}{}{}", what, items.front(), more);
 }
 
 void need_finite(const std::string &key, const HostTensor &tensor) {
@@ -121,9 +121,8 @@ void CheckpointSource::finish(const std::string &builder, const std::string &fil
     for (const std::string &key : unused)
         unexpected.push_back("\"" + key + "\"");
     throw Error(ErrorKind::kMismatch,
-                fmt::format("{} does not fit {}{}{}{}", file, builder, summary("missing", missing),
-                            summary("unexpected", unexpected),
-                            wrong_.empty() ? "" : summary("", wrong_)));
+                fmt::format("{} does not fit {}{}{}{}", file, builder, summary("missing ", missing),
+                            summary("unexpected ", unexpected), summary("", wrong_)));
 }
 
 HostTensor ParameterStore::get(const ParameterRequest &request) {
