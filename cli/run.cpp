@@ -37,15 +37,10 @@ void choose_parameters(const RunOptions &options, EngineConfig &config) {
         return;
     // "DEFAULT" and "IMAGENET1K_V2" mean a member of the model's own enum, as in Python.
     const bool member = options.weights.find_first_of("./") == std::string::npos;
-    const Weights weights =
-        member ? get_weight(get_model_weights(options.model).name() + "." + options.weights)
-               : find_weights(options.weights);
-    if (weights.builder() != config.builder)
-        throw Error(ErrorKind::kMismatch,
-                    fmt::format("{} are weights of {}, not of {}", weights.name(),
-                                weights.builder(), options.model));
-    for (const auto &[name, value] : weights.arguments())
-        config.arguments.emplace(name, value);
+    const WeightsEnum &known = get_model_weights(options.model);
+    const Weights weights = member ? known.verify(options.weights)
+                                   : known.verify(find_weights(options.weights));
+    config.arguments = builder_arguments(weights, config.arguments);
     config.strip_prefix = weights.strip_prefix();
     auto checkpoint = std::make_shared<Checkpoint>(load_checkpoint(find_checkpoint(weights)));
     verify_digest(weights, checkpoint->path, checkpoint->digest);

@@ -58,7 +58,7 @@ Classifier::Impl::Impl(const ClassifierConfig &config)
     digest = checkpoint->digest;
     // LibTorch is opened only now: a checkpoint that cannot be read never pays for it.
     engine_ = engine_library().create({.builder = weights.builder(),
-                                       .arguments = weights.arguments(),
+                                       .arguments = builder_arguments(weights, {}),
                                        .checkpoint = checkpoint,
                                        .strip_prefix = weights.strip_prefix(),
                                        .device = device,

@@ -2,52 +2,17 @@
 // Names and printed form of the presets, as Python prints them.
 #include <tvw/transforms.h>
 
-#include <array>
-#include <charconv>
-#include <cmath>
-#include <cstdlib>
+#include "base/python_text.h"
+
+#include <ostream>
 
 namespace tvw {
 namespace {
 
-template<typename Number, typename... Format>
-std::string shortest(Number value, Format... format) {
-    std::array<char, 32> buffer{};
-    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, format...);
-    return {buffer.data(), end.ptr};
-}
+// Else the one below would hide the others.
+using tvw::python_repr;
 
-std::string python(int64_t value) {
-    return shortest(value);
-}
-
-/// repr(float): the fewest digits that read back the same, with an exponent only below 1e-4 and
-/// from 1e16 on.
-std::string python(double value) {
-    constexpr double kSmallest = 1e-4;
-    constexpr double kLargest = 1e16;
-    const double magnitude = std::abs(value);
-    const bool fixed = magnitude == 0 || (magnitude >= kSmallest && magnitude < kLargest);
-    if (!fixed)
-        return shortest(value, std::chars_format::scientific);
-    const std::string text = shortest(value, std::chars_format::fixed);
-    return text.find('.') == std::string::npos ? text + ".0" : text;
-}
-
-template<typename T>
-std::string python(const std::vector<T> &values) {
-    std::string text;
-    for (const T value : values)
-        text += (text.empty() ? "" : ", ") + python(value);
-    return "[" + text + "]";
-}
-
-template<typename T>
-std::string python(const std::optional<T> &value) {
-    return value ? python(*value) : "None";
-}
-
-std::string python(InterpolationMode mode) {
+std::string python_repr(InterpolationMode mode) {
     std::string name(interpolation_name(mode));
     for (char &c : name)
         c = char(c - 'a' + 'A');
@@ -56,7 +21,7 @@ std::string python(InterpolationMode mode) {
 
 template<typename T>
 std::string line(const char *name, const T &value) {
-    return std::string("\n    ") + name + "=" + python(value);
+    return std::string("\n    ") + name + "=" + python_repr(value);
 }
 
 /// What the three presets with a resize have in common.
@@ -108,6 +73,10 @@ std::string_view preset_name(const Transforms &transforms) {
 
 std::string repr(const Transforms &transforms) {
     return std::string(preset_name(transforms)) + "(" + std::visit(Printer{}, transforms) + ")";
+}
+
+std::ostream &operator<<(std::ostream &out, const Transforms &transforms) {
+    return out << repr(transforms);
 }
 
 } // namespace tvw

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Keyword arguments of builders, from JSON and from the command line.
+#include "base/python_text.h"
 #include "base/text.h"
 #include "weights/entry.h"
 
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 
 namespace tvw {
 namespace {
@@ -42,7 +44,36 @@ bool is_identifier(std::string_view name) {
            std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || digit(c); });
 }
 
+std::string repr_of(const ArgumentValue &value) {
+    const auto write = [](const auto &known) -> std::string {
+        if constexpr (std::is_same_v<decltype(known), const std::monostate &>)
+            return "None";
+        else
+            return python_repr(known);
+    };
+    return std::visit(write, value);
+}
+
+/// torchvision's _ovewrite_named_param.
+void require(Arguments &arguments, const std::string &name, const ArgumentValue &value) {
+    const auto [given, absent] = arguments.emplace(name, value);
+    if (!absent && given->second != value)
+        throw Error(ErrorKind::kInvalidArgument,
+                    "The parameter '" + name + "' expected value " + repr_of(value) +
+                        " but got " + repr_of(given->second) + " instead.");
+}
+
 } // namespace
+
+Arguments builder_arguments(const Weights &weights, const Arguments &given) {
+    Arguments arguments = given;
+    for (const auto &[name, value] : weights.arguments())
+        require(arguments, name, value);
+    if (weights.meta().categories)
+        require(arguments, "num_classes", int64_t(weights.meta().categories->size()));
+    arguments.insert(weights.default_arguments().begin(), weights.default_arguments().end());
+    return arguments;
+}
 
 std::optional<ArgumentValue> argument_value(const Json &value) {
     if (value.is_null())

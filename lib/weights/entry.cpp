@@ -125,6 +125,8 @@ void parse_entry(Fields &fields, const EntrySource &source, Weights::Entry &entr
     read_location(fields, source, entry);
     if (fields.has("arguments"))
         entry.arguments = read_arguments(fields.object("arguments"));
+    if (fields.has("default_arguments"))
+        entry.default_arguments = read_arguments(fields.object("default_arguments"));
     if (fields.has("sha256"))
         entry.sha256 = read_sha256(fields);
     if (fields.has("strip_prefix"))

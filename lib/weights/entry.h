@@ -18,6 +18,7 @@ struct Weights::Entry {
     std::string name;
     std::string builder;
     Arguments arguments;
+    Arguments default_arguments;
     std::vector<std::string> aliases;
     std::string url;
     std::optional<std::filesystem::path> checkpoint;

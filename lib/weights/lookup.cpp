@@ -49,19 +49,10 @@ std::vector<std::string> member_names(const WeightsEnum &weights) {
     return names;
 }
 
-Weights find_member(const WeightsEnum &weights, std::string_view member) {
-    if (member == kDefault && weights.default_member())
-        return *weights.default_member();
-    const std::string wanted = weights.name() + "." + std::string(member);
-    for (const Weights &candidate : weights.members()) {
-        if (candidate.name() == wanted)
-            return candidate;
-    }
-    std::string known;
-    for (const std::string &name : member_names(weights))
-        known += (known.empty() ? "; it has " : ", ") + name;
-    throw Error(ErrorKind::kNotFound,
-                weights.name() + " has no member " + in_quotes(member) + known);
+/// "ResNet50_Weights" of "ResNet50_Weights.DEFAULT"; a descriptor's own name.
+std::string_view enum_of(const Weights &weights) {
+    const std::string_view name = weights.name();
+    return name.substr(0, name.find('.'));
 }
 
 Weights default_of(const WeightsEnum &weights) {
@@ -121,6 +112,37 @@ bool matches_any(std::span<const std::string> patterns, std::string_view name) {
 
 } // namespace
 
+Weights WeightsEnum::operator[](std::string_view member) const {
+    if (member == kDefault && default_)
+        return *default_;
+    const std::string wanted = name_ + "." + std::string(member);
+    for (const Weights &candidate : members_) {
+        if (candidate.name() == wanted)
+            return candidate;
+    }
+    std::string known;
+    for (const std::string &name : member_names(*this))
+        known += (known.empty() ? "; it has " : ", ") + name;
+    throw Error(ErrorKind::kNotFound, name_ + " has no member " + in_quotes(member) + known);
+}
+
+Weights WeightsEnum::verify(std::string_view text) const {
+    // As str.replace() in Python: wherever the prefix stands, and however often.
+    const std::string prefix = name_ + ".";
+    std::string member(text);
+    for (size_t at = 0; (at = member.find(prefix, at)) != std::string::npos;)
+        member.erase(at, prefix.size());
+    return (*this)[member];
+}
+
+Weights WeightsEnum::verify(const Weights &weights) const {
+    if (weights.builder() != builder_)
+        throw Error(ErrorKind::kInvalidArgument, "Invalid Weight class provided; expected " +
+                                                     name_ + " but received " +
+                                                     std::string(enum_of(weights)) + ".");
+    return weights;
+}
+
 Weights get_weight(std::string_view name) {
     const size_t dot = name.find('.');
     if (dot == std::string_view::npos || name.find('.', dot + 1) != std::string_view::npos)
@@ -132,7 +154,7 @@ Weights get_weight(std::string_view name) {
         throw Error(ErrorKind::kNotFound, "The weight enum " + in_quotes(enum_name) +
                                               " for the specific method couldn't be retrieved." +
                                               did_you_mean(enum_name, enum_names()));
-    return find_member(*weights, name.substr(dot + 1));
+    return (*weights)[name.substr(dot + 1)];
 }
 
 const WeightsEnum &get_model_weights(std::string_view builder) {

@@ -22,6 +22,10 @@ const Arguments &Weights::arguments() const {
     return entry_->arguments;
 }
 
+const Arguments &Weights::default_arguments() const {
+    return entry_->default_arguments;
+}
+
 const std::vector<std::string> &Weights::aliases() const {
     return entry_->aliases;
 }
@@ -46,6 +50,10 @@ const Transforms &Weights::transforms() const {
     return entry_->transforms;
 }
 
+Transforms Weights::transforms(const TransformsOverride &parameters) const {
+    return override_transforms(entry_->transforms, parameters);
+}
+
 const Meta &Weights::meta() const {
     return entry_->meta;
 }
@@ -59,6 +67,10 @@ std::string Weights::meta_json() const {
 
 std::ostream &operator<<(std::ostream &out, const Weights &weights) {
     return out << weights.name();
+}
+
+std::ostream &operator<<(std::ostream &out, const WeightsEnum &weights) {
+    return out << "<enum '" << weights.name() << "'>";
 }
 
 WeightsEnum::WeightsEnum(std::string name, std::string builder, std::vector<Weights> members,

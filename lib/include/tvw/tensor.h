@@ -11,6 +11,10 @@
 #include <string_view>
 #include <vector>
 
+namespace at {
+class Tensor;
+} // namespace at
+
 namespace tvw {
 
 /// Element types that checkpoints hold; names and sizes are PyTorch's.
@@ -98,6 +102,10 @@ public:
     HostTensor contiguous() const;
     /// A contiguous float32 copy (or itself); quantized tensors are dequantized.
     HostTensor to_float32() const;
+
+    /// LibTorch's view of the same bytes, which it keeps alive; writing through it writes here.
+    /// Needs libtvw. Error(kNotSupported) for quantized tensors and shapes without bytes.
+    operator at::Tensor() const; // NOLINT(google-explicit-constructor): as transparent as in Python
 
     /// The elements of a contiguous tensor. Error(kInternal) on another dtype or layout.
     template<typename T>

@@ -6,16 +6,23 @@
 #include <tvw/tensor.h>
 
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
-/// The presets of torchvision.transforms._presets: parameters, printed form, and (for
-/// ImageClassification) the computation on a frame in host memory.
+namespace at {
+class Tensor;
+} // namespace at
+
+/// The presets of torchvision.transforms._presets: parameters, printed form, and the computation:
+/// on LibTorch's tensors for all of them (these calls need libtvw; include ATen before using them),
+/// on frames in host memory for ImageClassification.
 namespace tvw {
 
 /// How pixels are resampled.
@@ -32,6 +39,8 @@ struct ImageClassification {
     InterpolationMode interpolation = InterpolationMode::kBilinear;
     std::optional<bool> antialias = true;
 
+    /// uint8 or float [..., 3, H, W] to float32 [..., 3, crop_height, crop_width].
+    TVW_API at::Tensor operator()(const at::Tensor &image) const;
     bool operator==(const ImageClassification &) const = default;
 };
 
@@ -43,6 +52,8 @@ struct SemanticSegmentation {
     InterpolationMode interpolation = InterpolationMode::kBilinear;
     std::optional<bool> antialias = true;
 
+    /// uint8 or float [..., 3, H, W] to float32 [..., 3, height, width].
+    TVW_API at::Tensor operator()(const at::Tensor &image) const;
     bool operator==(const SemanticSegmentation &) const = default;
 };
 
@@ -54,27 +65,60 @@ struct VideoClassification {
     std::vector<double> std = {0.22803, 0.22145, 0.216989};
     InterpolationMode interpolation = InterpolationMode::kBilinear;
 
+    /// uint8 or float [T, 3, H, W] or [N, T, 3, H, W], to float32 with the channels before the
+    /// frames: [3, T, crop_height, crop_width] or [N, 3, T, crop_height, crop_width].
+    TVW_API at::Tensor operator()(const at::Tensor &video) const;
     bool operator==(const VideoClassification &) const = default;
 };
 
 /// Rescale to [0, 1]; detectors resize and normalise inside the model.
 struct ObjectDetection {
+    /// uint8 or float [..., 3, H, W] to float32 of the same shape.
+    TVW_API at::Tensor operator()(const at::Tensor &image) const;
     bool operator==(const ObjectDetection &) const = default;
 };
 
 /// Normalise a pair of frames to [-1, 1].
 struct OpticalFlow {
+    /// Two uint8 or float [..., 3, H, W] of one shape, to float32.
+    TVW_API std::pair<at::Tensor, at::Tensor> operator()(const at::Tensor &first,
+                                                         const at::Tensor &second) const;
     bool operator==(const OpticalFlow &) const = default;
 };
 
-/// Any of the presets.
-using Transforms = std::variant<ImageClassification, SemanticSegmentation, VideoClassification,
-                                ObjectDetection, OpticalFlow>;
+/// Any of the presets; std::get_if and std::visit take it as the variant that it is.
+class Transforms : public std::variant<ImageClassification, SemanticSegmentation,
+                                       VideoClassification, ObjectDetection, OpticalFlow> {
+public:
+    using variant::variant;
+
+    /// The preset's own call. Error(kInvalidArgument) for OpticalFlow, which takes two tensors.
+    TVW_API at::Tensor operator()(const at::Tensor &image) const;
+    TVW_API std::pair<at::Tensor, at::Tensor> operator()(const at::Tensor &first,
+                                                         const at::Tensor &second) const;
+};
+
+/// What a preset's constructor is given instead of the checkpoint's own parameters; what is empty
+/// stays. `weights.transforms({.crop_size = {320}})` is Python's `weights.transforms(crop_size=320)`.
+struct TransformsOverride {
+    std::vector<int64_t> crop_size; ///< the short side, or height and width
+    std::vector<int64_t> resize_size;
+    std::vector<double> mean;
+    std::vector<double> std;
+    std::optional<InterpolationMode> interpolation;
+    std::optional<bool> antialias;
+};
+
+/// Error(kInvalidArgument) names a parameter that the preset does not have.
+TVW_API Transforms override_transforms(const Transforms &transforms,
+                                       const TransformsOverride &parameters);
 
 /// "ImageClassification", …
 TVW_API std::string_view preset_name(const Transforms &transforms);
 /// The text that Python's print() shows for the preset.
 TVW_API std::string repr(const Transforms &transforms);
+/// Prints `repr`.
+TVW_API std::ostream &operator<<(std::ostream &out, const Transforms &transforms);
 
 /// Frames to one model input; holds the resampling tables of the last frame size.
 /// Follows torchvision's tensor path to the bit where float32 allows it, rounding to 8 bits

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tvw/export.h>
+#include <tvw/progress.h>
 #include <tvw/transforms.h>
 
 #include <filesystem>
@@ -17,8 +18,10 @@
 #include <vector>
 
 /// The registry: torchvision's Multi-Weight API as data, and users' own descriptors beside it.
-/// Reads no checkpoint and touches no network.
+/// Reads no checkpoint and touches no network, `get_state_dict` excepted.
 namespace tvw {
+
+class StateDict;
 
 /// A keyword argument of a builder.
 using ArgumentValue = std::variant<std::monostate, bool, int64_t, double, std::string,
@@ -61,6 +64,8 @@ public:
     const std::string &builder() const;
     /// Arguments the builder needs for this checkpoint (num_classes …); a descriptor's.
     const Arguments &arguments() const;
+    /// Those that the builder takes from this checkpoint unless the caller gives others.
+    const Arguments &default_arguments() const;
     /// Names of the same enum that mean this member ("DEFAULT").
     const std::vector<std::string> &aliases() const;
     /// Empty for a descriptor with a local checkpoint.
@@ -72,9 +77,14 @@ public:
     /// What to take off the front of every key ("module."); may be empty.
     const std::string &strip_prefix() const;
     const Transforms &transforms() const;
+    Transforms transforms(const TransformsOverride &parameters) const;
     const Meta &meta() const;
     /// All of meta as one JSON object, in Python's key order; null for NaN.
     std::string meta_json() const;
+
+    /// The checkpoint's tensors; downloads the file unless it is in the cache (tvw/hub.h), and
+    /// verifies it. Errors as `fetch_checkpoint` and `load_checkpoint`.
+    StateDict get_state_dict(const Progress &progress = {}) const;
 
     bool operator==(const Weights &other) const { return entry_ == other.entry_; }
 
@@ -98,12 +108,35 @@ public:
     /// DEFAULT; none where the enum has no members, for a builder that knows users' files only.
     const std::optional<Weights> &default_member() const { return default_; }
 
+    size_t size() const { return members_.size(); }
+    auto begin() const { return members_.begin(); }
+    auto end() const { return members_.end(); }
+
+    /// By member or alias: Python's `ResNet50_Weights["DEFAULT"]`. Error(kNotFound) names it and
+    /// those there are.
+    Weights operator[](std::string_view member) const;
+    /// What a builder makes of a string given as weights: "ResNet50_Weights.DEFAULT" or "DEFAULT".
+    Weights verify(std::string_view text) const;
+    /// The same, if it belongs to this builder (or is a descriptor for it). Error(kInvalidArgument)
+    /// "Invalid Weight class provided; expected X but received Y.".
+    Weights verify(const Weights &weights) const;
+
+    bool operator==(const WeightsEnum &other) const { return name_ == other.name_; }
+
 private:
     std::string name_;
     std::string builder_;
     std::vector<Weights> members_;
     std::optional<Weights> default_;
 };
+
+/// Prints "<enum 'ResNet50_Weights'>", as Python does.
+TVW_API std::ostream &operator<<(std::ostream &out, const WeightsEnum &weights);
+
+/// The builder's keyword arguments when it is called with `weights` and `given`. Error
+/// (kInvalidArgument) where the two disagree, worded as torchvision does: "The parameter
+/// 'num_classes' expected value 1000 but got 7 instead.".
+TVW_API Arguments builder_arguments(const Weights &weights, const Arguments &given);
 
 /// "ResNet50_Weights.IMAGENET1K_V2" or "….DEFAULT"; messages are torchvision's.
 TVW_API Weights get_weight(std::string_view name);

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Values as Python's repr() writes them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tvw {
+
+std::string python_repr(bool value);
+std::string python_repr(int64_t value);
+std::string python_repr(double value);
+std::string python_repr(const std::string &text);
+
+template<typename T>
+std::string python_repr(const std::vector<T> &values) {
+    std::string text;
+    for (const T &value : values)
+        text += (text.empty() ? "" : ", ") + python_repr(value);
+    return "[" + text + "]";
+}
+
+template<typename T>
+std::string python_repr(const std::optional<T> &value) {
+    return value ? python_repr(*value) : "None";
+}
+
+} // namespace tvw
