@@ -58,9 +58,9 @@ std::string repr_of(const ArgumentValue &value) {
 void require(Arguments &arguments, const std::string &name, const ArgumentValue &value) {
     const auto [given, absent] = arguments.emplace(name, value);
     if (!absent && given->second != value)
-        throw Error(ErrorKind::kInvalidArgument,
-                    "The parameter '" + name + "' expected value " + repr_of(value) +
-                        " but got " + repr_of(given->second) + " instead.");
+        throw Error(ErrorKind::kInvalidArgument, "The parameter '" + name + "' expected value " +
+                                                     repr_of(value) + " but got " +
+                                                     repr_of(given->second) + " instead.");
 }
 
 } // namespace

@@ -50,8 +50,8 @@ public:
     WeightsOf() = default;
     WeightsOf(Enum member) : WeightsArgument(member) {} // NOLINT(google-explicit-constructor)
     template<TypedMember Other>
-        requires(!std::same_as<Other, Enum>)
-    WeightsOf(Other member) = delete;
+    requires(!std::same_as<Other, Enum>) WeightsOf(Other member)
+    = delete;
 };
 
 /// What any builder takes.

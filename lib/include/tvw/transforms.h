@@ -99,14 +99,15 @@ public:
 };
 
 /// What a preset's constructor is given instead of the checkpoint's own parameters; what is empty
-/// stays. `weights.transforms({.crop_size = {320}})` is Python's `weights.transforms(crop_size=320)`.
+/// stays. `weights.transforms({.crop_size = {320}})` is Python's
+/// `weights.transforms(crop_size=320)`.
 struct TransformsOverride {
-    std::vector<int64_t> crop_size; ///< the short side, or height and width
-    std::vector<int64_t> resize_size;
-    std::vector<double> mean;
-    std::vector<double> std;
-    std::optional<InterpolationMode> interpolation;
-    std::optional<bool> antialias;
+    std::vector<int64_t> crop_size = {}; ///< the short side, or height and width
+    std::vector<int64_t> resize_size = {};
+    std::vector<double> mean = {};
+    std::vector<double> std = {};
+    std::optional<InterpolationMode> interpolation = {};
+    std::optional<bool> antialias = {};
 };
 
 /// Error(kInvalidArgument) names a parameter that the preset does not have.
