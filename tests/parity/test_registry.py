@@ -7,10 +7,13 @@ import pathlib
 import random
 import re
 import resource
+import subprocess
 
 import pytest
 import torch
 from torchvision import models
+
+from conftest import BUILD
 
 MODULES = {
     "classification": models,
@@ -32,6 +35,28 @@ def members():
 def shown(tvw):
     """What `tvw weights --json` says, by name."""
     return {entry["name"]: entry for entry in tvw.json("weights")}
+
+
+class Failed(str):
+    """The message of an error."""
+
+
+@pytest.fixture(scope="module")
+def look_up():
+    """Asks the C++ API in one process: look_up(call, arguments...)."""
+    program = BUILD / "tests" / "support" / "look_up"
+    with subprocess.Popen(
+        [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def ask(*question):
+            process.stdin.write(json.dumps(question) + "\n")
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline())
+            return Failed(answer["error"]) if isinstance(answer, dict) else answer
+
+        yield ask
+        process.stdin.close()
 
 
 def as_json(value):
@@ -133,16 +158,122 @@ def test_list_by_module(tvw, module):
     assert tvw("list", *(["--module", module] if module else [])).stdout.split() == expected
 
 
-def test_list_filters_equal_torchvisions(tvw):
+def test_list_filters_equal_torchvisions(look_up):
     found = 0
-    for module, include, exclude in filters(200):
+    for module, include, exclude in filters(500):
+        expected = models.list_models(MODULES.get(module), include, exclude)
+        assert look_up("list_models", module, include, exclude) == expected, (include, exclude)
+        found += len(expected) > 0
+    assert found > 150, "most filters match nothing and prove nothing"
+
+
+def test_program_passes_filters_on(tvw):
+    for module, include, exclude in filters(10):
         arguments = [f"--module={module}"] if module else []
         arguments += [f"--include={glob}" for glob in include]
         arguments += [f"--exclude={glob}" for glob in exclude]
         expected = models.list_models(MODULES.get(module), include, exclude)
         assert tvw.json("list", *arguments) == expected, arguments
-        found += len(expected) > 0
-    assert found > 50, "most filters match nothing and prove nothing"
+
+
+def test_every_member_and_alias_is_found_by_name(look_up):
+    for name in models.list_models():
+        enum = models.get_model_weights(name)
+        printed = [str(enum), len(enum), [str(member) for member in enum]]
+        for spelling in (name, name.upper(), name.title()):
+            assert look_up("get_model_weights", spelling) == printed
+        for member, value in enum.__members__.items():
+            full = f"{enum.__name__}.{member}"
+            assert look_up("get_weight", full) == str(models.get_weight(full)) == str(value)
+
+
+def outcome(call, *arguments):
+    """What Python makes of it: a printed value, or the exception."""
+    try:
+        return str(call(*arguments))
+    except Exception as error:
+        return error
+
+
+def assert_same(ours, theirs):
+    """Equal values, or errors that begin with the same words; a KeyError's key is named."""
+    if isinstance(theirs, KeyError):
+        assert isinstance(ours, Failed) and f"'{theirs.args[0]}'" in ours, (ours, theirs)
+    elif isinstance(theirs, Exception):
+        assert isinstance(ours, Failed) and ours.startswith(str(theirs)), (ours, theirs)
+    else:
+        assert not isinstance(ours, Failed) and ours == theirs, (ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "resnet50", "ResNet50_Weights", "ResNet50_Weights.", ".DEFAULT",
+     "ResNet50_Weights.V9", "ResNet50_Weights.default", "resnet50_weights.DEFAULT",
+     "ResNet50_Weights.DEFAULT.x", "ResNet50_Weights.DEFAULT ", " ResNet50_Weights.DEFAULT",
+     "Nope_Weights.DEFAULT", "ResNet50_QuantizedWeights.DEFAULT", "Weights.DEFAULT"],
+)  # fmt: skip
+def test_get_weight_fails_where_torchvision_fails(look_up, name):
+    assert_same(look_up("get_weight", name), outcome(models.get_weight, name))
+
+
+@pytest.mark.parametrize("name", ["", "nope", "ResNet5", "resnet-50", "resnet50 ", "ResNet50_Weights"])
+def test_get_model_weights_fails_where_torchvision_fails(look_up, name):
+    assert_same(look_up("get_model_weights", name), outcome(models.get_model_weights, name))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["DEFAULT", "IMAGENET1K_V1", "ResNet50_Weights.IMAGENET1K_V1", "ResNet50_Weights.DEFAULT",
+     "ResNet50_Weights.ResNet50_Weights.DEFAULT", "DEFResNet50_Weights.AULT", "default", "", "V9",
+     "ResNet18_Weights.IMAGENET1K_V1", "ResNet50_Weights.", "ResNet50_Weights"],
+)  # fmt: skip
+def test_a_string_given_as_weights_means_what_it_means_in_torchvision(look_up, text):
+    assert_same(look_up("verify", "resnet50", text), outcome(models.ResNet50_Weights.verify, text))
+
+
+def test_weights_of_another_builder_are_refused_as_in_torchvision(look_up):
+    for given in ("ResNet18_Weights.DEFAULT", "ResNet50_QuantizedWeights.DEFAULT"):
+        theirs = outcome(models.ResNet50_Weights.verify, models.get_weight(given))
+        assert isinstance(theirs, TypeError)
+        assert_same(look_up("verify", "resnet50", [given]), theirs)
+
+
+@pytest.mark.parametrize(
+    "weights, arguments",
+    [
+        ("ResNet50_Weights.DEFAULT", {"num_classes": 7}),
+        ("ResNet50_Weights.DEFAULT", {"num_classes": 1000}),
+        ("ViT_B_16_Weights.IMAGENET1K_V1", {"image_size": 384}),
+        ("ViT_B_16_Weights.IMAGENET1K_SWAG_E2E_V1", {"image_size": 224}),
+        ("ViT_B_16_Weights.IMAGENET1K_SWAG_E2E_V1", {"image_size": 384}),
+        ("VGG16_Weights.IMAGENET1K_FEATURES", {"num_classes": 7}),
+        ("GoogLeNet_Weights.DEFAULT", {"aux_logits": False}),
+        ("GoogLeNet_Weights.DEFAULT", {"transform_input": False}),
+        ("Inception_V3_Weights.DEFAULT", {"aux_logits": False}),
+        ("Inception_V3_Weights.DEFAULT", {"init_weights": True}),
+    ],
+    ids=str,
+)
+def test_arguments_must_agree_with_the_weights_as_in_torchvision(
+    look_up, monkeypatch, weights, arguments
+):
+    """torchvision's builder runs up to the point where it would download."""
+    member = models.get_weight(weights)
+    reached = type("Reached", (Exception,), {})
+
+    def stop(*_, **__):
+        raise reached
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", stop)
+    monkeypatch.setattr(models._api, "load_state_dict_from_url", stop)
+    builder = models.get_model_builder(
+        next(name for name in models.list_models() if member in models.get_model_weights(name))
+    )
+    with torch.device("meta"), pytest.raises((reached, ValueError)) as caught:
+        builder(weights=member, progress=False, **arguments)
+    settings = [f"{name}={json.dumps(value)}" for name, value in arguments.items()]
+    ours = look_up("builder_arguments", weights, *settings)
+    assert_same(ours, None if caught.type is reached else caught.value)
 
 
 def test_list_costs_less_than_50_ms(tvw):
