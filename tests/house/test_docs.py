@@ -3,6 +3,7 @@
 
 import re
 import subprocess
+import sys
 
 from conftest import ROOT, text_of
 
@@ -34,3 +35,10 @@ def test_an_undocumented_function_is_found(tmp_path):
     header.write_text("/// Ours.\nnamespace tvw {\nint f(int a);\nstruct S { int a; };\n}\n")
     found = warnings(tmp_path, f"INPUT = {header}\n")
     assert len(found) == 2 and all("is not documented" in line for line in found)
+
+
+def test_page_of_models_is_that_of_the_registry():
+    made = subprocess.run(
+        [sys.executable, ROOT / "tools" / "models_page.py"], capture_output=True, text=True, check=True
+    )
+    assert made.stdout == text_of("docs/models.md"), "run tools/models_page.py > docs/models.md"
