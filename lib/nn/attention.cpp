@@ -35,7 +35,8 @@ Value self_attention(const Scope &s, Value x, int64_t heads) {
     const Value bias = s.parameter("in_proj_bias", {3 * width}, Init::kZeros, shape);
     const Value qkv = emit(op::Linear{}, {x, weight, bias}, s.path() + ".in_proj");
     auto [q, k, v] = split_heads(qkv, heads);
-    q = mul(q, scalar(s.graph(), 1 / std::sqrt(float(width / heads))));
+    const int64_t head_width = width / heads;
+    q = mul(q, scalar(s.graph(), 1 / std::sqrt(float(head_width))));
     const Scope out = s.with_init({.linear_bias = Init::kZeros});
     return linear(out / "out_proj", attend(attention_scores(q, k), v), width);
 }

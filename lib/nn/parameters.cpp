@@ -118,6 +118,7 @@ void CheckpointSource::finish(const std::string &builder, const std::string &fil
         missing.push_back(
             fmt::format("\"{}\"{}", key, missing.empty() ? did_you_mean(key, unused) : ""));
     std::vector<std::string> unexpected;
+    unexpected.reserve(unused.size());
     for (const std::string &key : unused)
         unexpected.push_back("\"" + key + "\"");
     throw Error(ErrorKind::kMismatch,
