@@ -34,6 +34,8 @@ packages=(
     ccache g++ meson ninja-build pkg-config python3-venv
     # libraries of the core, and the program
     libcli11-dev libfmt-dev libssl-dev nlohmann-json3-dev zlib1g-dev
+    # downloads
+    libcurl4-openssl-dev
     # pictures
     libopencv-imgcodecs-dev libopencv-imgproc-dev
     # the plugin, and what pipelines need to decode and show video
@@ -58,7 +60,7 @@ make_environment "$deps_dir/torch" --no-deps \
 
 if [ ! -f "$build_dir/build.ninja" ]; then
     step "configuring ${build_dir#"$root_dir"/}" meson setup "$build_dir" "$root_dir" \
-        -Dtorch_prefix="$(torch_prefix)" -Dgstreamer=enabled -Dio=enabled
+        -Dtorch_prefix="$(torch_prefix)" -Dgstreamer=enabled -Dio=enabled -Ddownload=enabled
 fi
 if [ -t 1 ]; then
     ninja -C "$build_dir" || die "compiling failed"

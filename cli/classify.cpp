@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // tvw classify: what is in pictures and videos.
 #include "command.h"
+#include "interrupt.h"
 #include "video.h"
 
 #include <tvw/classifier.h>
 #include <tvw/error.h>
+#include <tvw/hub.h>
 #include <tvw/io.h>
 
 #include <fmt/format.h>
@@ -67,7 +69,18 @@ std::optional<HostTensor> read_picture(const std::string &file) {
     }
 }
 
+/// The classifier itself never downloads.
+void fetch_if_missing(const ClassifierConfig &config) {
+    const Weights weights = find_weights(config.weights);
+    std::error_code ignored;
+    if (config.checkpoint || std::filesystem::exists(checkpoint_path(weights), ignored))
+        return;
+    interruptible(
+        [&weights] { return fetch_checkpoint(weights, {.progress = InterruptGuard::progress()}); });
+}
+
 void classify(const ClassifyOptions &options, const Context &context) {
+    fetch_if_missing(options.config);
     const auto show = [&context](const Classification &result) { print(result, context.json); };
     std::unique_ptr<Classifier> classifier; // videos bring their own
     for (const std::string &file : options.files) {

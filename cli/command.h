@@ -9,6 +9,7 @@ namespace tvw::cli {
 /// What all commands share.
 struct Context {
     bool json = false; ///< --json was given
+    int status = 0;    ///< what the program ends with unless something is thrown
 };
 
 /// A command that knows --json. Its callback may throw tvw::Error; main() prints it.
@@ -17,6 +18,8 @@ CLI::App *add_command(CLI::App &app, Context &context, const char *name, const c
 void add_list(CLI::App &app, Context &context);
 void add_weights(CLI::App &app, Context &context);
 void add_show(CLI::App &app, Context &context);
+void add_fetch(CLI::App &app, Context &context);
+void add_cache(CLI::App &app, Context &context);
 void add_classify(CLI::App &app, Context &context);
 void add_preprocess(CLI::App &app, Context &context);
 void add_run(CLI::App &app, Context &context);

@@ -40,6 +40,8 @@ int run(int argc, char **argv) {
     add_list(app, context);
     add_weights(app, context);
     add_show(app, context);
+    add_fetch(app, context);
+    add_cache(app, context);
     add_classify(app, context);
     add_preprocess(app, context);
     add_check(app, context);
@@ -56,7 +58,7 @@ int run(int argc, char **argv) {
         print_error(context, error_kind_name(ErrorKind::kInternal), error, {});
         return kFailure;
     }
-    return 0;
+    return context.status;
 }
 
 } // namespace

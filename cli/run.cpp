@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // tvw run: a network on a tensor from a file, its outputs into another.
 #include "command.h"
+#include "interrupt.h"
 #include "json.h"
 
 #include <tvw/checkpoint.h>
@@ -42,9 +43,10 @@ void choose_parameters(const RunOptions &options, EngineConfig &config) {
         member ? known.verify(options.weights) : known.verify(find_weights(options.weights));
     config.arguments = builder_arguments(weights, config.arguments);
     config.strip_prefix = weights.strip_prefix();
-    auto checkpoint = std::make_shared<Checkpoint>(load_checkpoint(find_checkpoint(weights)));
-    verify_digest(weights, checkpoint->path, checkpoint->digest);
-    config.checkpoint = std::move(checkpoint);
+    config.checkpoint = interruptible([&weights] {
+        return std::make_shared<const Checkpoint>(
+            get_checkpoint(weights, {.progress = InterruptGuard::progress()}));
+    });
 }
 
 EngineConfig make_config(const RunOptions &options) {

@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../tools/common.sh"
 cd "$root_dir"
 
 # A part is a function below; those of the second list take long.
-usual_parts=(house unit parity element sanitize)
+usual_parts=(house unit parity hub element sanitize)
 long_parts=(tidy clang sanitize_all reproducible debian13)
 
 usage() {
@@ -89,17 +89,19 @@ export LSAN_OPTIONS=suppressions=$root_dir/tests/lsan.supp:print_suppressions=0
 house() { pytest_in house tests/house; }
 unit() { meson_in "$build_dir"; }
 parity() { pytest_in parity tests/parity; }
+hub() { pytest_in hub tests/hub; }
 element() { pytest_in element tests/gst; }
 sanitize() {
     # shellcheck disable=SC2086
-    configure build-asan $sanitizers -Dgstreamer=disabled -Dio=disabled &&
+    configure build-asan $sanitizers -Dgstreamer=disabled -Dio=disabled -Ddownload=disabled &&
         meson_in build-asan --suite core
 }
 sanitize_all() {
     # Full stacks for the suppressions; GStreamer's scanner, a program of its own, has no sanitizer.
     local status=0
     # shellcheck disable=SC2086
-    configure build-asan-all $sanitizers -Dgstreamer=enabled -Dio=enabled &&
+    configure build-asan-all $sanitizers -Dgstreamer=enabled -Dio=enabled \
+        -Ddownload=enabled &&
         ninja -C build-asan-all &&
         export ASAN_OPTIONS=$ASAN_OPTIONS:fast_unwind_on_malloc=0 GST_REGISTRY_FORK=no \
             GST_REGISTRY="$results/asan-registry.bin" || return
@@ -120,7 +122,7 @@ debian13() { tests/debian13.sh; }
 # What counts in a part: files that count.py reads, or nothing where the part is one check.
 counted() {
     case $1 in
-        house | parity | element) echo "junit $results/$1.xml" ;;
+        house | parity | hub | element) echo "junit $results/$1.xml" ;;
         unit) echo "meson $build_dir/meson-logs/testlog.json" ;;
         sanitize) echo "meson build-asan/meson-logs/testlog.json" ;;
         sanitize_all)

@@ -16,7 +16,21 @@
 
 namespace tvw {
 
-OutputFile::OutputFile(const std::filesystem::path &path) : path_(path) {
+namespace {
+
+/// Makes a rename last. Some file systems cannot, and theirs lasts anyway.
+void sync_folder(const std::filesystem::path &folder) {
+    const int descriptor =
+        open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    fsync(descriptor);
+    close(descriptor);
+}
+
+} // namespace
+
+OutputFile::OutputFile(const std::filesystem::path &path, mode_t mode) : path_(path) {
     std::error_code ignored;
     const auto status = std::filesystem::status(path, ignored);
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
@@ -25,8 +39,8 @@ OutputFile::OutputFile(const std::filesystem::path &path) : path_(path) {
     // file do not meet.
     temporary_ = path;
     temporary_ += fmt::format(".{:08x}.part", std::random_device()());
-    constexpr mode_t kMode = 0666; // less the umask
-    descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
+    descriptor_ =
+        open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (descriptor_ < 0)
         fail(errno);
 }
@@ -48,10 +62,17 @@ void OutputFile::write(std::span<const std::byte> bytes) {
     }
 }
 
+void OutputFile::sync() {
+    if (fsync(descriptor_) != 0)
+        fail(errno);
+}
+
 void OutputFile::commit() {
-    if (fsync(descriptor_) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0)
+    sync();
+    if (rename(temporary_.c_str(), path_.c_str()) != 0)
         fail(errno);
     close(std::exchange(descriptor_, -1));
+    sync_folder(path_.parent_path());
 }
 
 void OutputFile::fail(int code) const {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <span>
@@ -10,14 +12,17 @@ namespace tvw {
 /// A file that appears under its name complete or not at all. Errors: kIo.
 class OutputFile {
 public:
-    /// Only a regular file can be replaced.
-    explicit OutputFile(const std::filesystem::path &path);
+    /// Only a regular file can be replaced. `mode` is narrowed by the umask.
+    explicit OutputFile(const std::filesystem::path &path, mode_t mode = 0666);
     /// Without commit(), leaves what was there before.
     ~OutputFile();
     OutputFile(const OutputFile &) = delete;
     OutputFile &operator=(const OutputFile &) = delete;
 
     void write(std::span<const std::byte> bytes);
+    /// Everything written so far is on the disk.
+    void sync();
+    /// Puts the file in place, on the disk.
     void commit();
 
 private:

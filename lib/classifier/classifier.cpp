@@ -23,12 +23,10 @@ ImageClassification preset_of(const Weights &weights) {
 
 std::shared_ptr<const Checkpoint> read_checkpoint(const Weights &weights,
                                                   const ClassifierConfig &config) {
-    auto checkpoint = std::make_shared<Checkpoint>(
-        load_checkpoint(config.checkpoint ? *config.checkpoint : find_checkpoint(weights)));
     // A file that the user names takes the place of the registered one, so it need not equal it.
-    if (!config.checkpoint)
-        verify_digest(weights, checkpoint->path, checkpoint->digest);
-    return checkpoint;
+    return std::make_shared<const Checkpoint>(
+        config.checkpoint ? load_checkpoint(*config.checkpoint)
+                          : load_verified(weights, find_checkpoint(weights)));
 }
 
 } // namespace

@@ -9,9 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 /// PyTorch's checkpoint cache (torch.hub), shared with Python: each finds what the other fetched.
@@ -30,8 +28,9 @@ TVW_API std::filesystem::path find_checkpoint(const Weights &weights);
 
 /// How to download.
 struct FetchOptions {
-    Progress progress = {};
-    /// Give up where less than 1 KiB/s arrives for so long.
+    Progress progress = {}; ///< not called for what is there already
+    /// Give up where less than 1 KiB/s arrives for so long, and no longer wait for another process
+    /// whose download stands still.
     std::chrono::seconds stall = std::chrono::seconds(30);
 };
 
@@ -43,8 +42,9 @@ struct FetchOptions {
 /// https:// address, replaces everything before the file's name; https_proxy, no_proxy,
 /// SSL_CERT_FILE and SSL_CERT_DIR as usual.
 ///
-/// Errors: kNotFound (offline, HTTP 404), kIo (network, disk), kMismatch (digest, both values
-/// named), kInvalidArgument (an address that is not https).
+/// Errors: kNotFound (offline, HTTP 404), kIo (network, a redirect away from https, disk),
+/// kMismatch (digest, both values named; more bytes than there can be), kInvalidArgument (an
+/// address that is not https).
 TVW_API std::filesystem::path fetch_checkpoint(const Weights &weights,
                                                const FetchOptions &options = {});
 
@@ -53,14 +53,14 @@ TVW_API std::filesystem::path fetch_checkpoint(const Weights &weights,
 /// Error(kMismatch) with both values.
 TVW_API Checkpoint load_verified(const Weights &weights, const std::filesystem::path &file);
 
-/// Error(kMismatch) with both values unless `digest` begins with what `weights` promises.
-TVW_API void verify_digest(const Weights &weights, const std::filesystem::path &file,
-                           std::string_view digest);
+/// `fetch_checkpoint` and `load_verified` in one, which reads a file that is there only once.
+TVW_API Checkpoint get_checkpoint(const Weights &weights, const FetchOptions &options = {});
 
 /// What is in the cache.
 struct CachedFile {
     enum class Kind {
         kCheckpoint, ///< whether or not the registry knows it
+        kUnfinished, ///< of downloads that may be under way: written to within the last hour
         kLeftover,   ///< of downloads that were killed, moved aside as wrong, or without a file
     };
     std::filesystem::path path;
