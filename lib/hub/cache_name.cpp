@@ -53,13 +53,14 @@ bool is_abandoned(const fs::path &file) {
 }
 
 std::vector<fs::path> partial_files(const fs::path &checkpoint) {
+    const std::string name = checkpoint.filename().string();
     std::vector<fs::path> files;
     std::error_code ignored;
     fs::directory_iterator entry(checkpoint.parent_path(), ignored);
     for (; !ignored && entry != fs::directory_iterator(); entry.increment(ignored)) {
-        const CacheName name = parse_cache_name(entry->path().filename().string());
-        if (name.role == CacheRole::kPartial && name.checkpoint == checkpoint.filename() &&
-            entry->path().extension() == ".part")
+        const CacheName found = parse_cache_name(entry->path().filename().string());
+        const bool ours = found.checkpoint == name || found.checkpoint == name + ".sha256";
+        if (ours && found.role == CacheRole::kPartial && entry->path().extension() == ".part")
             files.push_back(entry->path());
     }
     return files;

@@ -30,7 +30,7 @@ std::filesystem::path with_suffix(const std::filesystem::path &file, const char 
 /// Nobody writes to it any more: a download writes, or gives up, within minutes.
 bool is_abandoned(const std::filesystem::path &file);
 
-/// The unfinished downloads of one checkpoint by programs of ours, wanted and abandoned ones.
+/// What programs of ours have not finished writing for one checkpoint, or never will.
 std::vector<std::filesystem::path> partial_files(const std::filesystem::path &checkpoint);
 
 } // namespace tvw

@@ -10,6 +10,7 @@ default_ca = ours
 database = {folder}/index.txt
 new_certs_dir = {folder}
 rand_serial = yes
+unique_subject = no
 default_md = sha256
 policy = names
 copy_extensions = copy
