@@ -3,9 +3,9 @@
 
 import os
 import re
-import statistics
+import resource
 import subprocess
-import time
+import sys
 
 import pytest
 
@@ -15,9 +15,12 @@ PROGRAM = BUILD / "cli" / "tvw"
 CORE = BUILD / "lib" / "libtvw-core.so"
 TVW = BUILD / "lib" / "libtvw.so"
 IO = BUILD / "lib" / "libtvw-io.so"
+DOWNLOAD = BUILD / "lib" / "libtvw-download.so"
 PLUGIN = BUILD / "gst" / "libgsttvw.so"
 TORCH = re.compile(r"libtorch|libc10|libcudart|libcupti")
 OPENCV = re.compile(r"libopencv")
+CURL = re.compile(r"libcurl|libtvw-download")
+HEAVY = re.compile(f"{TORCH.pattern}|{OPENCV.pattern}|{CURL.pattern}")
 OURS = re.compile(r"((typeinfo|typeinfo name|vtable|VTT|guard variable) for )?(tvw::|tvw_)")
 PLUGIN_ENTRY = re.compile(r"gst_plugin_tvw_(get_desc|register)$")
 
@@ -36,22 +39,24 @@ def exported(path):
     return output("nm", "-DC", "--defined-only", path)
 
 
-def test_core_links_neither_torch_nor_opencv_nor_glib():
-    forbidden = re.compile(f"{TORCH.pattern}|{OPENCV.pattern}|libglib|libgobject|libgst")
+def test_core_links_nothing_heavy_and_no_glib():
+    forbidden = re.compile(f"{HEAVY.pattern}|libglib|libgobject|libgst")
     assert [name for name in needed(CORE) if forbidden.search(name)] == []
 
 
 @pytest.mark.parametrize("path", [PROGRAM, PLUGIN], ids=lambda path: path.name)
-def test_program_and_plugin_link_neither_torch_nor_opencv(path):
-    assert [name for name in needed(path) if TORCH.search(name) or OPENCV.search(name)] == []
+def test_program_and_plugin_link_nothing_heavy(path):
+    assert [name for name in needed(path) if HEAVY.search(name)] == []
 
 
-def test_torch_is_found_where_it_is_linked():
-    assert any(TORCH.search(name) for name in needed(TVW))
-    assert any(OPENCV.search(name) for name in needed(IO))
+@pytest.mark.parametrize(
+    ("path", "library"), [(TVW, TORCH), (IO, OPENCV), (DOWNLOAD, CURL)], ids=["torch", "opencv", "curl"]
+)
+def test_what_is_heavy_is_found_where_it_is_linked(path, library):
+    assert any(library.search(name) for name in needed(path))
 
 
-@pytest.mark.parametrize("path", [CORE, TVW, IO], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [CORE, TVW, IO, DOWNLOAD], ids=lambda path: path.name)
 def test_libraries_export_only_our_names(path):
     assert foreign_symbols(exported(path)) == []
 
@@ -71,7 +76,7 @@ def test_a_foreign_symbol_is_found():
     assert foreign_symbols(listing) == ["std::vector<int>::~vector()", "dnnl_sgemm"]
 
 
-@pytest.mark.parametrize("path", [CORE, TVW, IO], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [CORE, TVW, IO, DOWNLOAD], ids=lambda path: path.name)
 def test_sonames_have_a_version(path):
     soname = re.search(r"\(SONAME\).*\[(.+)\]", output("readelf", "-d", path))[1]
     assert re.fullmatch(re.escape(path.name) + r"\.\d+", soname)
@@ -89,23 +94,53 @@ def loaded_files(tmp_path, *command):
     return set(re.findall(r"calling init: (\S+)", text))
 
 
-def test_listing_loads_neither_torch_nor_opencv(tmp_path):
-    loaded = loaded_files(tmp_path, PROGRAM, "list")
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A safetensors file of 1 MB."""
+    size = 1_000_000
+    header = f'{{"a": {{"dtype": "U8", "shape": [{size}], "data_offsets": [0, {size}]}}}}'.encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    return str(path)
+
+
+QUICK = [
+    ["list"],
+    ["weights", "resnet50"],
+    ["show", "ResNet50_Weights.DEFAULT"],
+    ["check", "CHECKPOINT"],
+    ["cache", "list"],
+]
+
+
+def quick_command(arguments, checkpoint):
+    return [str(PROGRAM), *(checkpoint if word == "CHECKPOINT" else word for word in arguments)]
+
+
+@pytest.mark.parametrize("arguments", QUICK, ids=lambda words: words[0])
+def test_looking_things_up_loads_nothing_heavy(tmp_path, arguments, checkpoint):
+    loaded = loaded_files(tmp_path, *quick_command(arguments, checkpoint))
     assert any("libtvw-core" in name for name in loaded)
-    assert [name for name in loaded if TORCH.search(name) or OPENCV.search(name)] == []
+    assert [name for name in loaded if HEAVY.search(name)] == []
 
 
-def test_listing_is_quick(record_property):
-    times = []
-    for _ in range(9):
-        start = time.perf_counter()
-        subprocess.run([PROGRAM, "list"], check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-    milliseconds = 1e3 * statistics.median(times)
-    record_property("milliseconds", round(milliseconds, 1))
-    print(f"tvw list: {milliseconds:.1f} ms (median of {len(times)})")
-    # The aim is 50 ms; a loaded machine shall not fail the test.
-    assert milliseconds < 200
+def test_what_is_loaded_is_seen(tmp_path):
+    """The test above would notice libcurl."""
+    probe = [sys.executable, "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", str(DOWNLOAD)]
+    assert any(CURL.search(name) for name in loaded_files(tmp_path, *probe))
+
+
+@pytest.mark.parametrize("arguments", QUICK[:4], ids=lambda words: words[0])
+def test_looking_things_up_costs_less_than_50_ms(arguments, checkpoint):
+    """CPU time, the best of five: other work on the machine must not fail the test."""
+
+    def cost():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(quick_command(arguments, checkpoint), check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(cost() for _ in range(5)) < 0.05
 
 
 def test_binaries_hold_no_path_of_this_machine():
