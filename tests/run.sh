@@ -50,6 +50,7 @@ log_file=$results/setup.log
 
 packages=(
     clang-format clang-tidy doxygen   # house, tidy
+    openssl                           # certificates for hub
     python3-gi gir1.2-gst-plugins-base-1.0 # elements seen from Python
 )
 [[ " ${parts[*]} " != *" clang "* ]] || packages+=(clang)

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace tvw {
@@ -25,7 +26,7 @@ double megabytes_per_second(const DownloadState &state, double seconds) {
 
 /// "1:02:03" or "2:03"
 std::string clock_text(double seconds) {
-    const auto whole = int64_t(seconds + 0.5);
+    const long long whole = std::llround(seconds);
     const auto minutes = whole / 60;
     if (minutes >= 60)
         return fmt::format("{}:{:02}:{:02}", minutes / 60, minutes % 60, whole % 60);

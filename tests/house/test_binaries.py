@@ -106,7 +106,7 @@ def checkpoint(tmp_path):
 
 QUICK = [
     ["list"],
-    ["weights", "resnet50"],
+    ["weights"],
     ["show", "ResNet50_Weights.DEFAULT"],
     ["check", "CHECKPOINT"],
     ["cache", "list"],
