@@ -68,11 +68,11 @@ void set(CURL *curl, CURLoption option, Value value) {
 }
 
 void choose_authorities(CURL *curl) {
-    if (const char *file = std::getenv("SSL_CERT_FILE")) {
+    if (const char *file = std::getenv("SSL_CERT_FILE"); file != nullptr && *file != '\0') {
         set(curl, CURLOPT_CAINFO, file);
         set(curl, CURLOPT_PROXY_CAINFO, file);
     }
-    if (const char *folder = std::getenv("SSL_CERT_DIR")) {
+    if (const char *folder = std::getenv("SSL_CERT_DIR"); folder != nullptr && *folder != '\0') {
         set(curl, CURLOPT_CAPATH, folder);
         set(curl, CURLOPT_PROXY_CAPATH, folder);
     }

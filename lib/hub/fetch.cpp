@@ -110,7 +110,9 @@ public:
         make_folder(file_.parent_path());
         CourtesyLock lock(file_, options_.stall,
                           [this](uint64_t bytes) { report_.show(bytes, std::nullopt); });
-        if (std::error_code ignored; lock.waited() && fs::exists(file_, ignored)) {
+        // Somebody else may have been here while we waited, or since we looked.
+        if (std::error_code ignored;
+            (lock.waited() || !found.there) && fs::exists(file_, ignored)) {
             lock.release(); // hashing takes its time, and needs no turn
             found = look_at(weights_, file_);
             if (found.right())
