@@ -53,6 +53,7 @@ void print_json(const Checkpoint &checkpoint, const std::vector<Row> &rows) {
     const nlohmann::ordered_json object{{"file", checkpoint.path.native()},
                                         {"container", container_name(checkpoint.container)},
                                         {"digest", checkpoint.digest},
+                                        {"state_dict_key", checkpoint.state_dict_key},
                                         {"tensors", std::move(tensors)}};
     fmt::print("{}\n", dump(object));
 }
@@ -81,6 +82,8 @@ void print_text(const Checkpoint &checkpoint, const std::vector<Row> &rows) {
         fmt::print("{:<{}}  {:<8}  {}\n", printable(row.name), width, dtype_name(row.dtype),
                    row.shape ? shape_text(*row.shape) : "(a dtype)");
     }
+    if (!checkpoint.state_dict_key.empty())
+        fmt::print("state dict under {}\n", printable(checkpoint.state_dict_key));
     constexpr double kMebibyte = 1 << 20;
     fmt::print("{} tensors, {} elements, {:.1f} MiB\n{} container, SHA-256 {}\n", tensors, elements,
                double(bytes) / kMebibyte, container_name(checkpoint.container), checkpoint.digest);
@@ -91,9 +94,12 @@ void print_text(const Checkpoint &checkpoint, const std::vector<Row> &rows) {
 void add_check(CLI::App &app, Context &context) {
     CLI::App *command = add_command(app, context, "check", "What a checkpoint file holds");
     auto file = std::make_shared<std::string>();
+    auto options = std::make_shared<CheckpointOptions>();
     command->add_option("FILE", *file, "From torch.save, or safetensors")->required();
-    command->callback([file, &context] {
-        const Checkpoint checkpoint = load_checkpoint(*file);
+    command->add_option("--state-dict", options->state_dict_key,
+                        "The key under which the state dict stands, where there are several");
+    command->callback([file, options, &context] {
+        const Checkpoint checkpoint = load_checkpoint(*file, *options);
         const std::vector<Row> rows = make_rows(checkpoint.state_dict);
         context.json ? print_json(checkpoint, rows) : print_text(checkpoint, rows);
     });

@@ -19,6 +19,7 @@ struct RunOptions {
     std::string model;
     std::string weights = "none";
     std::string checkpoint;
+    std::string state_dict_key;
     uint64_t seed = 0;
     std::vector<std::string> settings;
     std::string backend = "auto";
@@ -31,7 +32,8 @@ struct RunOptions {
 /// Takes the parameters from --checkpoint, else from --weights, else from random numbers.
 void choose_parameters(const RunOptions &options, EngineConfig &config) {
     if (!options.checkpoint.empty()) {
-        config.checkpoint = std::make_shared<Checkpoint>(load_checkpoint(options.checkpoint));
+        config.checkpoint = std::make_shared<Checkpoint>(
+            load_checkpoint(options.checkpoint, {.state_dict_key = options.state_dict_key}));
         return;
     }
     if (options.weights == "none")
@@ -105,6 +107,8 @@ void add_run(CLI::App &app, Context &context) {
     command->add_option("--weights", options->weights,
                         "A member of the model's weights, a descriptor, or none");
     command->add_option("--checkpoint", options->checkpoint, "A file to load strictly instead");
+    command->add_option("--state-dict", options->state_dict_key,
+                        "The key under which --checkpoint holds the state dict");
     command->add_option("--seed", options->seed, "Of the random initialisation");
     command->add_option("--set", options->settings, "An argument of the builder, name=value")
         ->allow_extra_args(false);

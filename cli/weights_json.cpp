@@ -63,6 +63,8 @@ void add_descriptor_keys(const Weights &weights, Json &json) {
         json["checkpoint"] = weights.checkpoint()->string();
     for (const auto &[name, value] : weights.arguments())
         json["arguments"][name] = argument_json(value);
+    if (!weights.state_dict_key().empty())
+        json["state_dict_key"] = weights.state_dict_key();
     if (!weights.strip_prefix().empty())
         json["strip_prefix"] = weights.strip_prefix();
 }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "checkpoint/globals.h"
 #include "checkpoint/quantization.h"
+#include "checkpoint/wrapper.h"
 
 #include <fmt/format.h>
 
@@ -98,44 +99,16 @@ std::shared_ptr<Storage> Assembler::storage(size_t index) {
     return read;
 }
 
-/// The keys whose values look like the state dict that was wanted, for the error.
-std::string nested_state_dicts(const Pickle &pickle) {
-    constexpr int kMost = 3;
-    std::string names;
-    int count = 0;
-    const auto &top = pickle.items(pickle.top);
-    for (size_t i = 0; i < top.size() && count < kMost; i += 2) {
-        if (top[i].type != PickleType::kString || top[i + 1].type != PickleType::kDict)
-            continue;
-        const auto &items = pickle.items(top[i + 1]);
-        if (items.size() < 2 || items[1].type != PickleType::kTensor)
-            continue;
-        names += (count++ == 0 ? "" : ", ") + in_quotes(pickle.string(top[i]));
-    }
-    return names;
-}
-
-[[noreturn]] void refuse_wrapped(const Source &source, const PickleValue &key,
-                                 const std::string &names) {
-    source.unsupported(key.at,
-                       fmt::format("not a state dict, though there seems to be one inside under {};"
-                                   " in Python, save it alone: torch.save(checkpoint[KEY], path)",
-                                   names));
-}
-
 } // namespace
 
-StateDict assemble(const Source &source, const Pickle &pickle, const CheckpointLimits &limits,
-                   const StorageReader &read_storage) {
-    if (pickle.top.type != PickleType::kDict) {
-        source.unsupported(pickle.top.at, fmt::format("the file holds {}, not a state dict",
-                                                      type_text(pickle.top.type)));
-    }
+Checkpoint assemble(const Source &source, const Pickle &pickle, const CheckpointOptions &options,
+                    const StorageReader &read_storage) {
+    const FoundStateDict found = find_state_dict(source, pickle, options.state_dict_key);
     Assembler assembler(source, pickle, read_storage);
-    StateDict state_dict;
-    const auto &items = pickle.items(pickle.top);
-    if (const std::string names = nested_state_dicts(pickle); !names.empty())
-        refuse_wrapped(source, items[0], names);
+    Checkpoint checkpoint;
+    checkpoint.state_dict_key = found.key;
+    StateDict &state_dict = checkpoint.state_dict;
+    const auto &items = pickle.items(found.dict);
     for (size_t i = 0; i < items.size(); i += 2) {
         const PickleValue &key = items[i];
         if (key.type != PickleType::kString) {
@@ -145,9 +118,9 @@ StateDict assemble(const Source &source, const Pickle &pickle, const CheckpointL
         const std::string &name = pickle.string(key);
         if (state_dict.find(name) != nullptr)
             source.corrupt(key.at, "the key " + in_quotes(name) + " is there twice");
-        if (state_dict.size() >= limits.tensors) {
-            source.unsupported(key.at,
-                               fmt::format("more tensors than the limit of {}", limits.tensors));
+        if (state_dict.size() >= options.limits.tensors) {
+            source.unsupported(
+                key.at, fmt::format("more tensors than the limit of {}", options.limits.tensors));
         }
         try {
             if (auto value = assembler.value(items[i + 1]))
@@ -156,7 +129,7 @@ StateDict assemble(const Source &source, const Pickle &pickle, const CheckpointL
             source.fail(refusal.kind, items[i + 1].at, in_quotes(name) + ": " + refusal.what);
         }
     }
-    return state_dict;
+    return checkpoint;
 }
 
 } // namespace tvw

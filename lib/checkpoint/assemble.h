@@ -15,9 +15,9 @@ namespace tvw {
 /// storage that the state dict uses.
 using StorageReader = std::function<std::shared_ptr<Storage>(size_t)>;
 
-/// Turns the top object of a pickle, which must be a state dict, into tensors with contents.
-/// Errors: kCorruptFile, kNotSupported.
-StateDict assemble(const Source &source, const Pickle &pickle, const CheckpointLimits &limits,
-                   const StorageReader &read_storage);
+/// Turns the state dict in a pickle into tensors with contents; what stands beside it is never
+/// read. Fills in the state dict and its key alone. Errors: kCorruptFile, kNotSupported, kMismatch.
+Checkpoint assemble(const Source &source, const Pickle &pickle, const CheckpointOptions &options,
+                    const StorageReader &read_storage);
 
 } // namespace tvw

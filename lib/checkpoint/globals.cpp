@@ -15,6 +15,7 @@ namespace {
 
 constexpr GlobalEntry kGlobals[] = {
     {"collections", "OrderedDict", Global::kOrderedDict},
+    {"collections", "Counter", Global::kCounter}, // milestones of a MultiStepLR
     {"torch._utils", "_rebuild_tensor", Global::kRebuildTensor},
     {"torch._utils", "_rebuild_tensor_v2", Global::kRebuildTensorV2},
     {"torch._utils", "_rebuild_parameter", Global::kRebuildParameter},
@@ -72,7 +73,8 @@ size_t find_global(std::string_view module, std::string_view name) {
                                   "weights: torch.save(model.state_dict(), path)");
     }
     refuse_unsupported(full + " is not among the names that a state dict needs; nothing was "
-                              "executed");
+                              "executed. In Python, save the weights alone: "
+                              "torch.save(model.state_dict(), path)");
 }
 
 const GlobalEntry &global_entry(size_t index) {

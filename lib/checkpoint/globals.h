@@ -12,6 +12,7 @@ namespace tvw {
 
 enum class Global : uint8_t {
     kOrderedDict,
+    kCounter,
     kRebuildTensor,
     kRebuildTensorV2,
     kRebuildParameter,

@@ -114,7 +114,8 @@ std::vector<uint64_t> find_storages(const Source &source, const Pickle &pickle, 
 
 } // namespace
 
-StateDict read_legacy(const Source &source, const CheckpointLimits &limits) {
+Checkpoint read_legacy(const Source &source, const CheckpointOptions &options) {
+    const CheckpointLimits &limits = options.limits;
     uint64_t position = 0;
     check_magic(source, position);
     check_protocol(source, next_pickle(source, position, limits));
@@ -122,7 +123,7 @@ StateDict read_legacy(const Source &source, const CheckpointLimits &limits) {
     const Pickle pickle = next_pickle(source, position, limits);
     const Pickle keys = next_pickle(source, position, limits);
     const std::vector<uint64_t> offsets = find_storages(source, pickle, keys, position);
-    return assemble(source, pickle, limits, [&](size_t index) {
+    return assemble(source, pickle, options, [&](size_t index) {
         auto storage = std::make_shared<Storage>(pickle.storages[index].bytes);
         source.read(offsets[index], {storage->data(), storage->size()});
         return storage;

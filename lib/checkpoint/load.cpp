@@ -46,31 +46,58 @@ std::string read_head(const Source &source) {
     return head;
 }
 
+Checkpoint made_of(Container container, Checkpoint checkpoint) {
+    checkpoint.container = container;
+    return checkpoint;
+}
+
 /// A zip with one entry is a wrapper around a checkpoint, as torch.hub also accepts.
-StateDict read_container(const Source &source, const CheckpointLimits &limits, bool inside_zip,
-                         Container &container) {
+Checkpoint read_container(const Source &source, const CheckpointOptions &options,
+                          bool inside_zip = false) {
     if (source.size() == 0)
         source.corrupt(0, "the file is empty");
     const std::string head = read_head(source);
     if (head.starts_with("PK\3\4") || head.starts_with("PK\5\6")) {
-        container = Container::kZip;
-        const ZipArchive archive(source, limits);
+        const ZipArchive archive(source, options.limits);
         if (archive.entries().size() != 1)
-            return read_torch_zip(source, archive, limits);
+            return made_of(Container::kZip, read_torch_zip(source, archive, options));
         const ZipEntry &entry = archive.entries().front();
         if (inside_zip)
             source.unsupported(entry.at, "a zip in a zip in a zip");
-        return read_container(unwrap(source, entry, limits), limits, true, container);
+        return read_container(unwrap(source, entry, options.limits), options, true);
     }
-    if (head.starts_with('\x80')) {
-        container = Container::kLegacy;
-        return read_legacy(source, limits);
-    }
+    if (head.starts_with('\x80'))
+        return made_of(Container::kLegacy, read_legacy(source, options));
     if (is_safetensors(source)) {
-        container = Container::kSafetensors;
-        return read_safetensors(source, limits);
+        if (!options.state_dict_key.empty()) {
+            source.fail(ErrorKind::kMismatch, 0,
+                        "safetensors, which holds one state dict and no keys around it; leave "
+                        "state_dict_key out");
+        }
+        Checkpoint checkpoint;
+        checkpoint.state_dict = read_safetensors(source, options.limits);
+        return made_of(Container::kSafetensors, std::move(checkpoint));
     }
     refuse_stranger(source, head);
+}
+
+/// torch.optim.swa_utils.AveragedModel counts beside its "module." what it averaged: no part of the
+/// network.
+void drop_average_count(StateDict &state_dict) {
+    constexpr std::string_view kCount = "n_averaged";
+    const StateValue *count = state_dict.find(kCount);
+    const auto *tensor = count != nullptr ? std::get_if<HostTensor>(count) : nullptr;
+    if (tensor == nullptr || tensor->dtype() != DType::kInt64 || !tensor->shape().empty())
+        return;
+    StateDict network;
+    for (const auto &[key, value] : state_dict.entries()) {
+        if (key == kCount)
+            continue;
+        if (!key.starts_with("module."))
+            return;
+        network.add(key, value);
+    }
+    state_dict = std::move(network);
 }
 
 } // namespace
@@ -83,10 +110,9 @@ std::string_view container_name(Container container) {
 Checkpoint load_checkpoint(const std::filesystem::path &path, const CheckpointOptions &options) {
     const InputFile file(path, options.limits.file_bytes);
     try {
-        Checkpoint checkpoint;
+        Checkpoint checkpoint = read_container(Source(file), options);
         checkpoint.path = path;
-        checkpoint.state_dict =
-            read_container(Source(file), options.limits, false, checkpoint.container);
+        drop_average_count(checkpoint.state_dict);
         if (options.digest)
             checkpoint.digest = file.digest();
         file.check_unchanged();

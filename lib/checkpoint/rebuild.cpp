@@ -54,6 +54,10 @@ PickleValue Rebuilder::call(const PickleValue &callee, const PickleValue &argume
     switch (entry.global) {
     case Global::kOrderedDict:
         return ordered_dict(items);
+    case Global::kCounter: // a dict of counts
+        expect_count(items.size(), 1, 1, "Counter");
+        expect(items[0], PickleType::kDict, "Counter's argument");
+        return items[0];
     case Global::kRebuildTensor:
     case Global::kRebuildTensorV2:
         return tensor(items);

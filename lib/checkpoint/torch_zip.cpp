@@ -141,13 +141,13 @@ std::vector<const ZipEntry *> TorchZip::find_storages(const Pickle &pickle) cons
 
 } // namespace
 
-StateDict read_torch_zip(const Source &source, const ZipArchive &archive,
-                         const CheckpointLimits &limits) {
+Checkpoint read_torch_zip(const Source &source, const ZipArchive &archive,
+                          const CheckpointOptions &options) {
     const TorchZip zip(source, archive);
     zip.check_kind();
-    const Pickle pickle = zip.read_pickle(limits);
+    const Pickle pickle = zip.read_pickle(options.limits);
     const std::vector<const ZipEntry *> entries = zip.find_storages(pickle);
-    return assemble(source, pickle, limits, [&](size_t index) {
+    return assemble(source, pickle, options, [&](size_t index) {
         const ZipEntry &entry = *entries[index];
         auto storage = std::make_shared<Storage>(entry.size);
         const std::span<std::byte> bytes(storage->data(), storage->size());

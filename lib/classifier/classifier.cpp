@@ -25,8 +25,9 @@ std::shared_ptr<const Checkpoint> read_checkpoint(const Weights &weights,
                                                   const ClassifierConfig &config) {
     // A file that the user names takes the place of the registered one, so it need not equal it.
     return std::make_shared<const Checkpoint>(
-        config.checkpoint ? load_checkpoint(*config.checkpoint)
-                          : load_verified(weights, find_checkpoint(weights)));
+        config.checkpoint
+            ? load_checkpoint(*config.checkpoint, {.state_dict_key = weights.state_dict_key()})
+            : load_verified(weights, find_checkpoint(weights)));
 }
 
 } // namespace

@@ -45,9 +45,11 @@ std::string sharing_key(const EngineConfig &config) {
     std::string key = config.builder;
     for (const auto &[name, value] : config.arguments)
         key += fmt::format(" {}={}", name, std::visit(ArgumentText{}, value));
-    return fmt::format("{} prefix={} backend={} {}", key, config.strip_prefix, int(config.backend),
-                       config.checkpoint ? config.checkpoint->digest
-                                         : fmt::format("seed={}", config.seed));
+    if (!config.checkpoint)
+        return fmt::format("{} seed={} backend={}", key, config.seed, int(config.backend));
+    return fmt::format("{} {} state_dict={:?} prefix={:?} backend={}", key,
+                       config.checkpoint->digest, config.checkpoint->state_dict_key,
+                       config.strip_prefix, int(config.backend));
 }
 
 /// One for each key that was ever asked for; holds the model only as long as somebody uses it.

@@ -10,7 +10,7 @@
 namespace tvw {
 
 Checkpoint load_verified(const Weights &weights, const std::filesystem::path &file) {
-    Checkpoint checkpoint = load_checkpoint(file);
+    Checkpoint checkpoint = load_checkpoint(file, {.state_dict_key = weights.state_dict_key()});
     if (const auto wrong = examine(weights, file, checkpoint.digest))
         refuse(weights, *wrong);
     return checkpoint;

@@ -33,6 +33,10 @@ const WeightsEnum &read_builder(Fields &fields) {
 
 } // namespace
 
+Labels load_categories(const std::filesystem::path &path) {
+    return split_labels(read_text_file(path, kLongestFile), path.string());
+}
+
 Weights load_descriptor(const std::filesystem::path &path) {
     const std::string file = path.string();
     const Json json = parse_json(read_text_file(path, kLongestFile), file);
@@ -42,8 +46,7 @@ Weights load_descriptor(const std::filesystem::path &path) {
     source.folder = std::filesystem::absolute(path).parent_path();
     source.num_classes = default_num_classes(builtin);
     source.read_labels = [&source](const std::string &name) {
-        const auto labels = *source.folder / name;
-        return split_labels(read_text_file(labels, kLongestFile), labels.string());
+        return load_categories(*source.folder / name);
     };
     auto entry = std::make_shared<Weights::Entry>();
     entry->name = path.stem().string();

@@ -129,6 +129,8 @@ void parse_entry(Fields &fields, const EntrySource &source, Weights::Entry &entr
         entry.default_arguments = read_arguments(fields.object("default_arguments"));
     if (fields.has("sha256"))
         entry.sha256 = read_sha256(fields);
+    if (fields.has("state_dict_key"))
+        entry.state_dict_key = fields.text("state_dict_key");
     if (fields.has("strip_prefix"))
         entry.strip_prefix = fields.text("strip_prefix");
     entry.transforms = parse_transforms(fields.object("transforms"));

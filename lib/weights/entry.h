@@ -23,6 +23,7 @@ struct Weights::Entry {
     std::string url;
     std::optional<std::filesystem::path> checkpoint;
     std::string sha256;
+    std::string state_dict_key;
     std::string strip_prefix;
     Transforms transforms;
     Meta meta;

@@ -42,6 +42,10 @@ const std::string &Weights::sha256() const {
     return entry_->sha256;
 }
 
+const std::string &Weights::state_dict_key() const {
+    return entry_->state_dict_key;
+}
+
 const std::string &Weights::strip_prefix() const {
     return entry_->strip_prefix;
 }

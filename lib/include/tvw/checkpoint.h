@@ -63,8 +63,12 @@ struct CheckpointLimits {
 
 /// How to read a checkpoint.
 struct CheckpointOptions {
-    CheckpointLimits limits;
+    CheckpointLimits limits = {};
     bool digest = true; ///< take the SHA-256 of the open file
+    /// Where a training script saved the state dict among other things, the key it stands under.
+    /// Empty: the file itself, or the one of "state_dict", "model_state_dict", "model_ema" and
+    /// "model" that holds one.
+    std::string state_dict_key = {};
 };
 
 /// A checkpoint as read: all of it, or an error.
@@ -72,12 +76,15 @@ struct Checkpoint {
     std::filesystem::path path;
     Container container = Container::kZip;
     std::string digest; ///< SHA-256 of the file, 64 lower-case hex digits; empty if not asked for
+    std::string state_dict_key; ///< that the state dict stood under; empty at the top
     StateDict state_dict;
 };
 
 /// Reads a checkpoint written by `torch.save` (zip or legacy container) or a safetensors file.
 /// Executes nothing and trusts nothing: see docs/checkpoints.md for the guarantees.
-/// Errors: kNotFound, kIo, kCorruptFile (with the byte offset), kNotSupported.
+/// What stands beside the state dict is parsed, but its tensors are not read.
+/// Errors: kNotFound, kIo, kCorruptFile (with the byte offset), kNotSupported, and kMismatch where
+/// state_dict_key is wrong or has to choose.
 TVW_API Checkpoint load_checkpoint(const std::filesystem::path &path,
                                    const CheckpointOptions &options = {});
 

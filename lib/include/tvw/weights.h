@@ -74,6 +74,8 @@ public:
     const std::optional<std::filesystem::path> &checkpoint() const;
     /// SHA-256 or the leading part that is known, lower-case hex; may be empty.
     const std::string &sha256() const;
+    /// Where in the file the state dict is (CheckpointOptions::state_dict_key); may be empty.
+    const std::string &state_dict_key() const;
     /// What to take off the front of every key ("module."); may be empty.
     const std::string &strip_prefix() const;
     const Transforms &transforms() const;
@@ -148,6 +150,10 @@ TVW_API const WeightsEnum &get_model_weights(std::string_view builder);
 TVW_API std::vector<std::string> list_models(std::optional<std::string_view> module = {},
                                              std::span<const std::string> include = {},
                                              std::span<const std::string> exclude = {});
+
+/// Reads a list of categories: UTF-8, one a line, in label order.
+/// Errors: kNotFound, kIo, kInvalidArgument, which names the line.
+TVW_API Labels load_categories(const std::filesystem::path &path);
 
 /// Reads a user's descriptor (schema: data/schema/descriptor.schema.json).
 /// Errors: kNotFound, kIo, kCorruptFile for what is not JSON, kMismatch for a number of categories
