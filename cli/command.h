@@ -22,6 +22,7 @@ void add_fetch(CLI::App &app, Context &context);
 void add_cache(CLI::App &app, Context &context);
 void add_classify(CLI::App &app, Context &context);
 void add_preprocess(CLI::App &app, Context &context);
+void add_describe(CLI::App &app, Context &context);
 void add_run(CLI::App &app, Context &context);
 void add_check(CLI::App &app, Context &context);
 void add_graph(CLI::App &app, Context &context);

@@ -45,6 +45,7 @@ int run(int argc, char **argv) {
     add_classify(app, context);
     add_preprocess(app, context);
     add_check(app, context);
+    add_describe(app, context);
     add_run(app, context);
     add_graph(app, context);
     try {

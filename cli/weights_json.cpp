@@ -61,8 +61,8 @@ void add_descriptor_keys(const Weights &weights, Json &json) {
         return;
     if (weights.checkpoint())
         json["checkpoint"] = weights.checkpoint()->string();
-    for (const auto &[name, value] : weights.arguments())
-        json["arguments"][name] = argument_json(value);
+    if (!weights.arguments().empty())
+        json["arguments"] = arguments_json(weights.arguments());
     if (!weights.state_dict_key().empty())
         json["state_dict_key"] = weights.state_dict_key();
     if (!weights.strip_prefix().empty())
@@ -73,6 +73,13 @@ void add_descriptor_keys(const Weights &weights, Json &json) {
 
 Json preset_fields(const Transforms &transforms) {
     return std::visit(FieldsOf{}, transforms);
+}
+
+Json arguments_json(const Arguments &arguments) {
+    Json json = Json::object();
+    for (const auto &[name, value] : arguments)
+        json[name] = argument_json(value);
+    return json;
 }
 
 Json weights_json(const Weights &weights) {

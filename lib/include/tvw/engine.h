@@ -43,7 +43,7 @@ struct EngineConfig {
     std::string strip_prefix;                     ///< taken off the checkpoint's keys
     uint64_t seed = 0;                            ///< of the random initialisation
     Backend backend = Backend::kAuto;
-    Device device;
+    Device device = {};
     int threads = 0; ///< 0: one per CPU this process may use
 };
 
