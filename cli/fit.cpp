@@ -183,9 +183,9 @@ Fit fit_any_builder(const std::shared_ptr<const Checkpoint> &checkpoint, const A
                     nearest.empty()
                         ? file + " shares not even half of its parameters with a builder"
                         : "no builder fits; the nearest: " + nearest);
-    std::vector<std::string> names;
-    for (const Fit &fit : fits)
-        names.push_back(fit.builder);
+    std::vector<std::string> names(fits.size());
+    std::transform(fits.begin(), fits.end(), names.begin(),
+                   [](const Fit &fit) { return fit.builder; });
     throw Error(ErrorKind::kMismatch,
                 fmt::format("{} fits {}: choose one with --builder", file, fmt::join(names, ", ")));
 }

@@ -15,14 +15,16 @@ extern "C" tvw::EngineLibrary *tvw_engine_v1();
 
 namespace {
 
-const tvw::Arguments kTwoClasses{{"num_classes", int64_t{2}}};
+tvw::Arguments two_classes() {
+    return {{"num_classes", int64_t{2}}};
+}
 
 /// A SqueezeNet that answers `bias` for every image, from under `key` in a file.
 std::shared_ptr<Checkpoint> constant(float bias, const std::string &key) {
     auto checkpoint = std::make_shared<Checkpoint>();
     checkpoint->digest = "the same file";
     checkpoint->state_dict_key = key;
-    for (const auto &spec : tvw_engine_v1()->parameters("squeezenet1_1", kTwoClasses)) {
+    for (const auto &spec : tvw_engine_v1()->parameters("squeezenet1_1", two_classes())) {
         HostTensor tensor = HostTensor::zeros(spec.dtype, spec.shape);
         if (spec.key == "classifier.1.bias")
             tensor.mutable_values<float>()[0] = bias;
@@ -33,7 +35,7 @@ std::shared_ptr<Checkpoint> constant(float bias, const std::string &key) {
 
 std::unique_ptr<tvw::Engine> engine(const std::shared_ptr<Checkpoint> &checkpoint) {
     return tvw_engine_v1()->create({.builder = "squeezenet1_1",
-                                    .arguments = kTwoClasses,
+                                    .arguments = two_classes(),
                                     .checkpoint = checkpoint,
                                     .strip_prefix = ""});
 }
