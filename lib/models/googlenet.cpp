@@ -91,10 +91,16 @@ void adapt(Arguments &arguments, const ShapeOf &shape_of) {
         arguments.emplace("aux_logits", false);
 }
 
+/// Only who asks for them keeps the auxiliary heads of a published checkpoint.
+void reduce(Arguments &arguments, const Arguments &given) {
+    if (!given.contains("aux_logits"))
+        arguments["aux_logits"] = false;
+}
+
 } // namespace
 
 nn::Family googlenet() {
-    return make_family(kVariants, build, {.adapt = adapt});
+    return make_family(kVariants, build, {.adapt = adapt, .reduce = reduce});
 }
 
 } // namespace tvw

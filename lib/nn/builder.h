@@ -20,6 +20,9 @@ struct Hooks {
     std::string (*rename_key)(std::string_view key) = nullptr;
     /// Adds arguments that a checkpoint's shapes ask for and the caller did not give.
     void (*adapt)(Arguments &arguments, const ShapeOf &shape_of) = nullptr;
+    /// What torchvision's builder leaves out of the network once it has loaded the weights that it
+    /// was called with; `given` are the caller's own arguments.
+    void (*reduce)(Arguments &arguments, const Arguments &given) = nullptr;
     /// The side of the square input that these arguments are for; usually 224, and any will do.
     int64_t (*image_size)(const Arguments &arguments) = nullptr;
 };

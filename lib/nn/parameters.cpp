@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace tvw::nn {
 namespace {
@@ -53,6 +54,14 @@ void need_finite(const std::string &key, const HostTensor &tensor) {
         throw Error(ErrorKind::kMismatch,
                     fmt::format("\"{}\" holds {} at element {}: the checkpoint is damaged", key,
                                 *bad, bad - values.begin()));
+}
+
+/// Both contiguous, of one dtype and shape.
+void copy_bytes(const HostTensor &src, HostTensor &dst) {
+    const auto first = [](const HostTensor &tensor) {
+        return tensor.storage()->data() + size_t(tensor.offset()) * item_size(tensor.dtype());
+    };
+    std::memcpy(first(dst), first(src), size_t(src.numel()) * item_size(src.dtype()));
 }
 
 } // namespace
@@ -102,6 +111,11 @@ HostTensor CheckpointSource::get(const ParameterRequest &request) {
                                      shape_text(shape)));
         tensor = nullptr;
     }
+    if (tensor != nullptr && dtype != DType::kFloat32 && tensor->dtype() != dtype) {
+        wrong_.push_back(fmt::format("\"{}\" is {}, expected {}", key, dtype_name(tensor->dtype()),
+                                     dtype_name(dtype)));
+        tensor = nullptr;
+    }
     if (tensor == nullptr)
         return HostTensor::shape_only(dtype, shape);
     HostTensor result = dtype == DType::kFloat32 ? tensor->to_float32() : tensor->contiguous();
@@ -138,6 +152,32 @@ HostTensor ParameterStore::get(const ParameterRequest &request) {
     tensors_.emplace(key, tensor);
     specs_.push_back(request.spec);
     return tensor;
+}
+
+std::vector<NamedTensor> ParameterStore::tensors() const {
+    std::vector<NamedTensor> result;
+    for (const ParameterSpec &spec : specs_)
+        result.push_back({spec.key, tensors_.at(spec.key)});
+    return result;
+}
+
+void ParameterStore::own() {
+    for (auto &[key, tensor] : tensors_) {
+        if (tensor.has_data() && tensor.storage().use_count() == 1)
+            continue;
+        HostTensor copy = HostTensor::zeros(tensor.dtype(), tensor.shape());
+        if (tensor.has_data())
+            copy_bytes(tensor, copy);
+        tensor = std::move(copy);
+    }
+}
+
+void ParameterStore::copy_values(const ParameterStore &other) {
+    for (auto &[key, tensor] : tensors_) {
+        const HostTensor &src = other.tensors_.at(key);
+        if (src.has_data())
+            copy_bytes(src, tensor);
+    }
 }
 
 int64_t ParameterStore::num_params() const {

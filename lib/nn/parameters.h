@@ -81,7 +81,13 @@ public:
     HostTensor get(const ParameterRequest &request) override;
     /// In the order of construction.
     const std::vector<ParameterSpec> &specs() const { return specs_; }
+    std::vector<NamedTensor> tensors() const;
     int64_t num_params() const;
+
+    /// Gives every parameter bytes of its own, so that a change of one changes nothing else.
+    void own();
+    /// Writes the values of `other`, a store of the same parameters, into the bytes of this one.
+    void copy_values(const ParameterStore &other);
 
 private:
     ParameterSource *source_ = nullptr;

@@ -2,6 +2,8 @@
 // Where a preset's resize and centre crop put a picture: sizes and offsets only.
 #pragma once
 
+#include <tvw/export.h>
+
 #include <cstdint>
 #include <span>
 
@@ -15,7 +17,7 @@ struct Size {
 
 /// What torchvision's Resize makes of `src`: one number is the length of the short side, two are
 /// height and width.
-Size resized_size(Size src, std::span<const int64_t> resize_size);
+TVW_API Size resized_size(Size src, std::span<const int64_t> resize_size);
 
 /// One axis of a centre crop: `count` samples from `first` of the resized axis, put behind `before`
 /// samples of zero; zeros fill the rest of the crop.
@@ -26,6 +28,6 @@ struct CropSpan {
     bool operator==(const CropSpan &) const = default;
 };
 
-CropSpan center_crop(int64_t resized, int64_t crop);
+TVW_API CropSpan center_crop(int64_t resized, int64_t crop);
 
 } // namespace tvw

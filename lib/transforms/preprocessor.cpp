@@ -5,6 +5,7 @@
 #include <tvw/transforms.h>
 
 #include "transforms/geometry.h"
+#include "transforms/parameters.h"
 #include "transforms/pixel.h"
 #include "transforms/resample_table.h"
 #include "transforms/rgb_rows.h"
@@ -17,32 +18,6 @@
 
 namespace tvw {
 namespace {
-
-constexpr size_t kChannels = 3;
-
-void check_sides(const char *name, const std::vector<int64_t> &sides) {
-    constexpr int64_t kMaxSide = 1 << 14;
-    const bool sane = std::all_of(sides.begin(), sides.end(),
-                                  [](int64_t side) { return side >= 1 && side <= kMaxSide; });
-    if (sides.empty() || sides.size() > 2 || !sane) {
-        throw Error(ErrorKind::kInvalidArgument, std::string("ImageClassification: ") + name +
-                                                     " must be one or two numbers from 1 to " +
-                                                     std::to_string(kMaxSide));
-    }
-}
-
-/// One value for each channel, as torchvision broadcasts a single one.
-std::array<float, kChannels> per_channel(const char *name, const std::vector<double> &values) {
-    if (values.size() != 1 && values.size() != kChannels) {
-        throw Error(ErrorKind::kInvalidArgument, std::string("ImageClassification: ") + name +
-                                                     " must hold one or three numbers, not " +
-                                                     std::to_string(values.size()));
-    }
-    std::array<float, kChannels> result{};
-    for (size_t c = 0; c < kChannels; ++c)
-        result[c] = float(values[values.size() == 1 ? 0 : c]);
-    return result;
-}
 
 /// `region` or all of the frame.
 Region area_of(const FrameView &frame, const std::optional<Region> &region) {
@@ -110,14 +85,12 @@ private:
 };
 
 Preprocessor::Impl::Impl(ImageClassification preset) : preset_(std::move(preset)) {
-    check_sides("crop_size", preset_.crop_size);
-    check_sides("resize_size", preset_.resize_size);
+    constexpr const char *kName = "ImageClassification";
+    check_sides(kName, "crop_size", preset_.crop_size);
+    check_sides(kName, "resize_size", preset_.resize_size);
     crop_ = {preset_.crop_size.front(), preset_.crop_size.back()};
-    const auto mean = per_channel("mean", preset_.mean);
-    const auto std = per_channel("std", preset_.std);
+    const auto [mean, std] = make_normalization(kName, preset_.mean, preset_.std);
     for (size_t c = 0; c < kChannels; ++c) {
-        if (std[c] == 0)
-            throw Error(ErrorKind::kInvalidArgument, "ImageClassification: std must not be zero");
         for (size_t level = 0; level < 256; ++level) {
             normalized_[c][level] = pixel::normalized(uint8_t(level), mean[c], std[c]);
             unchanged_[c][level] = uint8_t(level);

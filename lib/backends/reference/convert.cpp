@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "backends/reference/convert.h"
+#include "backends/convert.h"
 
 #include <tvw/error.h>
 
-#include <ATen/Functions.h>
+#include <ATen/ops/from_blob.h>
 
 #include <cstring>
 
@@ -32,20 +32,20 @@ DType dtype_of(at::ScalarType type) {
         if (theirs == type)
             return ours;
     }
-    throw Error(ErrorKind::kNotSupported,
-                std::string("a result of type ") + c10::toString(type) + " cannot be read");
+    throw Error(ErrorKind::kNotSupported, std::string("a tensor of LibTorch's type ") +
+                                              c10::toString(type) + " cannot be read");
 }
 
 } // namespace
 
-at::Tensor to_aten(const HostTensor &tensor) {
-    if (!tensor.has_data())
-        throw Error(ErrorKind::kInternal, "a shape without bytes was to be computed with");
-    std::byte *first =
-        tensor.storage()->data() + size_t(tensor.offset()) * item_size(tensor.dtype());
+HostTensor::operator at::Tensor() const {
+    if (!has_data())
+        throw Error(ErrorKind::kNotSupported,
+                    "no LibTorch tensor is made from a shape without bytes: " + shape_text(shape_));
+    std::byte *first = storage_->data() + size_t(offset_) * item_size(dtype_);
     return at::from_blob(
-        first, tensor.shape(), tensor.strides(), [keep = tensor.storage()](void * /*data*/) {},
-        at::TensorOptions(scalar_type(tensor.dtype())));
+        first, shape_, strides_, [keep = storage_](void * /*data*/) {},
+        at::TensorOptions(scalar_type(dtype_)));
 }
 
 HostTensor from_aten(const at::Tensor &tensor) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Between the library's tensors and LibTorch's.
+// From LibTorch's tensors to the library's; the way back is HostTensor's own conversion.
 #pragma once
 
 #include <tvw/tensor.h>
@@ -8,9 +8,7 @@
 
 namespace tvw {
 
-/// Shares the bytes; the result keeps them alive.
-at::Tensor to_aten(const HostTensor &tensor);
-/// A contiguous copy in host memory.
+/// A contiguous copy in host memory. Error(kNotSupported) for a dtype that HostTensor lacks.
 HostTensor from_aten(const at::Tensor &tensor);
 
 } // namespace tvw

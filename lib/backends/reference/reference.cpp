@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Runs a graph node by node on LibTorch.
 #include "backends/backend.h"
-#include "backends/reference/convert.h"
+#include "backends/convert.h"
 #include "backends/reference/operators.h"
 
 #include <ATen/Parallel.h>
@@ -37,7 +37,7 @@ ReferencePlan::ReferencePlan(const Graph &graph)
             inputs_.push_back(id);
         const auto *constant = std::get_if<op::Constant>(&node.op);
         if (constant != nullptr && last_use_[size_t(id)] >= 0)
-            constants_[size_t(id)] = to_aten(constant->tensor);
+            constants_[size_t(id)] = constant->tensor;
     }
 }
 
@@ -65,7 +65,7 @@ std::vector<HostTensor> ReferencePlan::run(const std::vector<HostTensor> &inputs
     const c10::InferenceMode inference;
     std::vector<at::Tensor> values = constants_;
     for (size_t i = 0; i < inputs_.size(); ++i)
-        values[size_t(inputs_[i])] = to_aten(inputs.at(i).contiguous());
+        values[size_t(inputs_[i])] = inputs.at(i).contiguous();
     std::vector<at::Tensor> arguments;
     for (ValueId id = 0; id < ValueId(graph_.nodes().size()); ++id) {
         if (values[size_t(id)].defined() || last_use_[size_t(id)] < 0)

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "engine/network.h"
+
+#include "passes/pass.h"
+
+#include <tvw/error.h>
+
+#include <fmt/format.h>
+
+namespace tvw {
+namespace {
+
+/// LibTorch and its libraries keep memory for every shape, so a model serves few at a time.
+constexpr size_t kMostPlans = 4;
+
+const HostTensor &only_input(const std::string &builder, const std::vector<NamedTensor> &inputs) {
+    if (inputs.size() != 1 || inputs[0].name != "input")
+        throw Error(ErrorKind::kInvalidArgument, builder + " takes one tensor, named \"input\"");
+    if (inputs[0].tensor.dtype() != DType::kFloat32)
+        throw Error(ErrorKind::kInvalidArgument,
+                    fmt::format("{}: \"input\" is {}, expected float32", builder,
+                                dtype_name(inputs[0].tensor.dtype())));
+    return inputs[0].tensor;
+}
+
+} // namespace
+
+Network::Network(const EngineConfig &config)
+    : builder_(find_builder(config.builder)),
+      arguments_(config.arguments),
+      backend_(config.backend) {
+    if (config.checkpoint) {
+        const Checkpoint &checkpoint = *config.checkpoint;
+        parameters_ = read(arguments_, checkpoint.state_dict.without_prefix(config.strip_prefix),
+                           checkpoint.path.filename().string());
+        return;
+    }
+    nn::RandomSource source(config.seed);
+    parameters_ = draw(arguments_, source);
+}
+
+nn::ParameterStore Network::draw(const Arguments &arguments, nn::ParameterSource &source) const {
+    nn::ParameterStore store;
+    store.set_source(&source);
+    build_graph(builder_, arguments, builder_.usual_input(arguments), store);
+    store.set_source(nullptr);
+    return store;
+}
+
+nn::ParameterStore Network::read(Arguments &arguments, const StateDict &state_dict,
+                                 const std::string &file) const {
+    nn::CheckpointSource source(state_dict, builder_.hooks.rename_key);
+    if (builder_.hooks.adapt != nullptr)
+        builder_.hooks.adapt(arguments, [&](std::string_view key) { return source.shape(key); });
+    nn::ParameterStore store = draw(arguments, source);
+    source.finish(builder_.name, file);
+    return store;
+}
+
+bool Network::load_state_dict(const StateDict &state_dict) {
+    Arguments arguments = arguments_;
+    nn::ParameterStore loaded = read(arguments, state_dict, "the state dict");
+    plans_.clear();
+    if (arguments == arguments_) {
+        parameters_.copy_values(loaded);
+        return true;
+    }
+    loaded.own();
+    parameters_ = std::move(loaded);
+    arguments_ = std::move(arguments);
+    return false;
+}
+
+void Network::reduce(const Arguments &given) {
+    if (builder_.hooks.reduce == nullptr)
+        return;
+    builder_.hooks.reduce(arguments_, given);
+    parameters_ = draw(arguments_, parameters_);
+    plans_.clear();
+}
+
+std::string Network::text() const {
+    nn::ShapeSource shapes;
+    return to_text(build_graph(builder_, arguments_, builder_.usual_input(arguments_), shapes));
+}
+
+Network::Planned &Network::plan_for(const Shape &input) {
+    for (auto it = plans_.begin(); it != plans_.end(); ++it) {
+        if (it->input == input) {
+            plans_.splice(plans_.begin(), plans_, it);
+            return plans_.front();
+        }
+    }
+    Graph graph = build_graph(builder_, arguments_, input, parameters_);
+    if (backend_ != Backend::kReference)
+        graph = run_passes(graph);
+    Planned planned{input, {}, make_reference_plan(graph)};
+    for (const auto &[name, id] : graph.outputs())
+        planned.outputs.push_back(name);
+    plans_.push_front(std::move(planned));
+    if (plans_.size() > kMostPlans)
+        plans_.pop_back();
+    return plans_.front();
+}
+
+std::vector<NamedTensor> Network::run(const std::vector<NamedTensor> &inputs) {
+    const HostTensor &input = only_input(builder_.name, inputs);
+    Planned &planned = plan_for(input.shape());
+    std::vector<HostTensor> results = planned.plan->run({input});
+    std::vector<NamedTensor> outputs;
+    for (size_t i = 0; i < results.size(); ++i)
+        outputs.push_back({planned.outputs[i], std::move(results[i])});
+    return outputs;
+}
+
+} // namespace tvw

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A network with its parameters, and a plan for each input shape it has met.
+#pragma once
+
+#include "backends/backend.h"
+#include "models/models.h"
+
+#include <tvw/engine.h>
+
+#include <list>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tvw {
+
+/// One thread at a time; what runs plans or drops them is called on the worker only.
+class Network {
+public:
+    /// Reads every parameter; errors as EngineLibrary::create. Parameters may share their bytes
+    /// with the checkpoint.
+    explicit Network(const EngineConfig &config);
+
+    const std::string &name() const { return builder_.name; }
+    int64_t num_params() const { return parameters_.num_params(); }
+    /// The graph as built, for the usual input.
+    std::string text() const;
+
+    std::vector<NamedTensor> run(const std::vector<NamedTensor> &inputs);
+
+    /// Parameters and buffers in the order of construction.
+    std::vector<NamedTensor> state_dict() const { return parameters_.tensors(); }
+    /// Replaces all parameters by copies, in place unless `state_dict` asks for other shapes: false
+    /// then. Error(kMismatch) as of a checkpoint, and nothing is changed.
+    bool load_state_dict(const StateDict &state_dict);
+    /// From here on nothing but this network uses the bytes of its parameters.
+    void own_parameters() { parameters_.own(); }
+    /// Leaves out what torchvision's builder does once weights are loaded (nn::Hooks::reduce).
+    void reduce(const Arguments &given);
+    /// Parameters were changed in place; plans hold folded copies.
+    void forget_plans() { plans_.clear(); }
+
+private:
+    struct Planned {
+        Shape input;
+        std::vector<std::string> outputs;
+        std::unique_ptr<Plan> plan;
+    };
+    /// What the network asks for, which does not depend on the input's size.
+    nn::ParameterStore draw(const Arguments &arguments, nn::ParameterSource &source) const;
+    /// The same from a checkpoint; adds to `arguments` what its shapes ask for.
+    nn::ParameterStore read(Arguments &arguments, const StateDict &state_dict,
+                            const std::string &file) const;
+    Planned &plan_for(const Shape &input);
+
+    const nn::Builder &builder_;
+    Arguments arguments_;
+    Backend backend_;
+    nn::ParameterStore parameters_;
+    std::list<Planned> plans_; ///< the latest used first
+};
+
+} // namespace tvw

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "engine/network.h"
+
+namespace tvw {
+
+/// The network of this configuration, made unless one is in use already: engines of equal
+/// configuration share their weights.
+std::shared_ptr<Network> shared_network(const EngineConfig &config);
+
+} // namespace tvw
