@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""compile_weights.py SOURCE -- COMPILER...: only the builder's own weights compile, and what stops
+the others is the deleted constructor."""
+
+import os
+import re
+import subprocess
+import sys
+
+source, _, *compiler = sys.argv[1:]
+
+
+def complaints(weights):
+    """What the compiler says of errors, or nothing where it compiles."""
+    result = subprocess.run(
+        [*compiler, "-fsyntax-only", f"-DWEIGHTS={weights}", source],
+        capture_output=True, text=True, env=dict(os.environ, LC_ALL="C"),
+    )  # fmt: skip
+    return [line for line in result.stderr.splitlines() if "error:" in line] if result.returncode else []
+
+
+assert complaints("ResNet50_Weights") == []
+errors = complaints("ResNet18_Weights")
+assert len(errors) == 1 and re.search(r"deleted.*WeightsOf", errors[0]), errors
