@@ -66,8 +66,7 @@ Checkpoint read_container(const Source &source, const CheckpointOptions &options
             source.unsupported(entry.at, "a zip in a zip in a zip");
         return read_container(unwrap(source, entry, options.limits), options, true);
     }
-    if (head.starts_with('\x80'))
-        return made_of(Container::kLegacy, read_legacy(source, options));
+    // First, since its header's length may begin like a pickle.
     if (is_safetensors(source)) {
         if (!options.state_dict_key.empty()) {
             source.fail(ErrorKind::kMismatch, 0,
@@ -78,6 +77,8 @@ Checkpoint read_container(const Source &source, const CheckpointOptions &options
         checkpoint.state_dict = read_safetensors(source, options.limits);
         return made_of(Container::kSafetensors, std::move(checkpoint));
     }
+    if (head.starts_with('\x80'))
+        return made_of(Container::kLegacy, read_legacy(source, options));
     refuse_stranger(source, head);
 }
 

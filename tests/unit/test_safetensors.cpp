@@ -45,6 +45,18 @@ START_TEST(safetensors_round_trip) {
 }
 END_TEST
 
+START_TEST(safetensors_with_headers_of_any_length_are_read) {
+    const TemporaryFile file("old content");
+    // The file begins with the header's length: every value of its first byte, that of a pickle
+    // too.
+    for (size_t length = 1; length <= 256; ++length) {
+        save_safetensors(file.path(),
+                         {{std::string(length, 'x'), HostTensor::zeros(DType::kInt8, {1})}});
+        ck_assert(load_checkpoint(file.path()).container == tvw::Container::kSafetensors);
+    }
+}
+END_TEST
+
 START_TEST(safetensors_are_written_whole_or_not_at_all) {
     const TemporaryFile file("old content");
     const HostTensor tensor = HostTensor::zeros(DType::kFloat32, {1});
@@ -107,6 +119,7 @@ END_TEST
 
 int main() {
     return tvw::test::run_suite("safetensors", {safetensors_round_trip,
+                                                safetensors_with_headers_of_any_length_are_read,
                                                 safetensors_are_written_whole_or_not_at_all,
                                                 broken_safetensors_are_refused});
 }
