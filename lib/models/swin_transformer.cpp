@@ -3,7 +3,6 @@
 // Images are [N, H, W, C] inside.
 #include "nn/attention.h"
 #include "nn/builder.h"
-#include "nn/emit.h"
 
 #include <array>
 #include <cmath>
@@ -146,52 +145,63 @@ Value without_key_bias(Value bias) {
     return mul(bias, literal(*bias.graph, {}, {3 * width}, mask));
 }
 
-Value project(const Scope &s, Value x, bool v2) {
-    const int64_t width = x.shape().back();
-    const Shape shape{3 * width, width};
-    const Value weight = s.parameter("weight", shape, s.init().linear_weight, shape);
-    const Value bias = s.parameter("bias", {3 * width}, s.init().linear_bias, shape);
-    return emit(op::Linear{}, {x, weight, v2 ? without_key_bias(bias) : bias}, s.path());
+/// Attention's parameters in torchvision's order: those of the module itself, then its children.
+struct Attention {
+    std::optional<Value> scale; ///< V2's, learnt for each head
+    Value table;                ///< of biases; V2's is of offsets, from which it makes the biases
+    Value index;                ///< into the table, for each pair of pixels
+    Linear qkv;
+    Linear proj;
+};
+
+Attention make_attention(const Scope &s, int64_t width, int64_t heads, int64_t side, bool v2) {
+    const Shape scale{heads, 1, 1};
+    const Shape table{(2 * side - 1) * (2 * side - 1), heads};
+    Attention attention;
+    if (v2) {
+        attention.scale = s.parameter("logit_scale", scale, Init::constant(std::log(10.0)), scale);
+        attention.table = s.buffer("relative_coords_table", relative_coords_table(side));
+    } else {
+        attention.table =
+            s.parameter("relative_position_bias_table", table, Init::normal(0.02), table);
+    }
+    attention.index = s.buffer("relative_position_index", relative_position_index(side, side));
+    attention.qkv = make_linear(s / "qkv", width, 3 * width);
+    if (v2)
+        attention.qkv.bias = without_key_bias(*attention.qkv.bias);
+    attention.proj = make_linear(s / "proj", width, width);
+    return attention;
 }
 
 /// What attention adds for the distance between pixels: [1, heads, tokens, tokens].
-Value position_bias(const Scope &s, const Windows &windows, int64_t heads, bool v2) {
-    const int64_t side = windows.side;
-    const Value index = s.buffer("relative_position_index", relative_position_index(side, side));
-    if (!v2) {
-        const Shape shape{(2 * side - 1) * (2 * side - 1), heads};
-        const Value table =
-            s.parameter("relative_position_bias_table", shape, Init::normal(0.02), shape);
-        return relative_position_bias(table, index, windows.tokens());
-    }
-    const Value offsets = s.buffer("relative_coords_table", relative_coords_table(side));
-    const Value table = continuous_table(s / "cpb_mlp", offsets, heads);
-    const Value bias = relative_position_bias(table, index, windows.tokens());
+Value position_bias(const Scope &s, const Attention &layers, int64_t tokens, int64_t heads) {
+    if (!layers.scale)
+        return relative_position_bias(layers.table, layers.index, tokens);
+    const Value table = continuous_table(s / "cpb_mlp", layers.table, heads);
+    const Value bias = relative_position_bias(table, layers.index, tokens);
     return mul(activation(bias, Activation::kSigmoid), scalar(s.graph(), 16));
 }
 
-/// Products of queries and keys; V2 takes cosines, with a scale learnt for each head.
-Value similarity(const Scope &s, Value q, Value k, bool v2) {
-    if (!v2) {
+/// Products of queries and keys; V2 takes cosines.
+Value similarity(Value q, Value k, std::optional<Value> scale) {
+    if (!scale) {
         const auto depth = double(q.shape()[3]);
-        return attention_scores(mul(q, scalar(s.graph(), float(std::pow(depth, -0.5)))), k);
+        return attention_scores(mul(q, scalar(*q.graph, float(std::pow(depth, -0.5)))), k);
     }
-    const Shape shape{q.shape()[1], 1, 1};
-    const Value scale = s.parameter("logit_scale", shape, Init::constant(std::log(10.0)), shape);
     return mul(attention_scores(normalize(q), normalize(k)),
-               activation(clamp_max(scale, std::log(100.0)), Activation::kExp));
+               activation(clamp_max(*scale, std::log(100.0)), Activation::kExp));
 }
 
 Value attention(const Scope &s, Value image, int64_t heads, bool shift, const Variant &variant) {
     const Shape shape = image.shape();
     const Windows windows = cut(shape, variant.window, shift);
-    const Value qkv = project(s / "qkv", partition(image, windows), variant.v2);
-    const auto [q, k, v] = split_heads(qkv, heads);
+    const Attention layers = make_attention(s, shape[3], heads, windows.side, variant.v2);
+    const auto [q, k, v] = split_heads(layers.qkv(partition(image, windows)), heads);
     Value scores =
-        add(similarity(s, q, k, variant.v2), position_bias(s, windows, heads, variant.v2));
+        add(similarity(q, k, layers.scale), position_bias(s, layers, windows.tokens(), heads));
     if (windows.shifted())
         scores = add_mask(scores, windows);
-    return join(dropout(linear(s / "proj", attend(scores, v), shape[3])), windows, shape);
+    return join(dropout(layers.proj(attend(scores, v))), windows, shape);
 }
 
 /// V2 normalises after attention and MLP, V1 before them.
@@ -199,9 +209,10 @@ Value block(const Scope &s, Value x, int64_t heads, bool shift, double mlp_ratio
             const Variant &variant) {
     const auto hidden = int64_t(double(x.shape()[3]) * mlp_ratio);
     if (variant.v2) {
-        x = add(x, stochastic_depth(
-                       layer_norm(s / "norm1", attention(s / "attn", x, heads, shift, variant))));
-        return add(x, stochastic_depth(layer_norm(s / "norm2", mlp(s / "mlp", x, hidden))));
+        const LayerNorm norm1 = make_layer_norm(s / "norm1", x.shape()[3]);
+        x = add(x, stochastic_depth(norm1(attention(s / "attn", x, heads, shift, variant))));
+        const LayerNorm norm2 = make_layer_norm(s / "norm2", x.shape()[3]);
+        return add(x, stochastic_depth(norm2(mlp(s / "mlp", x, hidden))));
     }
     x = add(x, stochastic_depth(
                    attention(s / "attn", layer_norm(s / "norm1", x), heads, shift, variant)));
@@ -219,9 +230,10 @@ Value merge_patches(const Scope &s, Value x, bool v2) {
     };
     const Value corners[] = {corner(0, 0), corner(1, 0), corner(0, 1), corner(1, 1)};
     x = concat(corners, 3);
+    const Linear reduction = make_linear(s / "reduction", 4 * width, 2 * width, /*bias=*/false);
     if (v2)
-        return layer_norm(s / "norm", linear(s / "reduction", x, 2 * width, /*bias=*/false));
-    return linear(s / "reduction", layer_norm(s / "norm", x), 2 * width, /*bias=*/false);
+        return layer_norm(s / "norm", reduction(x));
+    return reduction(layer_norm(s / "norm", x));
 }
 
 Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant &variant) {

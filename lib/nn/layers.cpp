@@ -52,20 +52,35 @@ Value batch_norm(const Scope &s, Value x, const NormOptions &options) {
     return emit(op::BatchNorm{options.eps}, {x, weight, bias, mean, variance}, s.path());
 }
 
+Linear make_linear(const Scope &s, int64_t in_features, int64_t out_features, bool bias) {
+    const Shape shape{out_features, in_features};
+    Linear layer{s.parameter("weight", shape, s.init().linear_weight, shape), {}, s.path()};
+    if (bias)
+        layer.bias = s.parameter("bias", {out_features}, s.init().linear_bias, shape);
+    return layer;
+}
+
+Value Linear::operator()(Value x) const {
+    return bias ? emit(op::Linear{}, {x, weight, *bias}, path)
+                : emit(op::Linear{}, {x, weight}, path);
+}
+
 Value linear(const Scope &s, Value x, int64_t out_features, bool bias) {
-    const Shape shape{out_features, x.shape().back()};
-    const Value weight = s.parameter("weight", shape, s.init().linear_weight, shape);
-    if (!bias)
-        return emit(op::Linear{}, {x, weight}, s.path());
-    const Value shift = s.parameter("bias", {out_features}, s.init().linear_bias, shape);
-    return emit(op::Linear{}, {x, weight, shift}, s.path());
+    return make_linear(s, x.shape().back(), out_features, bias)(x);
+}
+
+LayerNorm make_layer_norm(const Scope &s, int64_t features, double eps) {
+    const Shape shape{features};
+    const Value weight = s.parameter("weight", shape, Init::kOnes, shape);
+    return {weight, s.parameter("bias", shape, Init::kZeros, shape), eps, s.path()};
+}
+
+Value LayerNorm::operator()(Value x) const {
+    return emit(op::LayerNorm{eps}, {x, weight, bias}, path);
 }
 
 Value layer_norm(const Scope &s, Value x, double eps) {
-    const Shape shape{x.shape().back()};
-    const Value weight = s.parameter("weight", shape, Init::kOnes, shape);
-    const Value bias = s.parameter("bias", shape, Init::kZeros, shape);
-    return emit(op::LayerNorm{eps}, {x, weight, bias}, s.path());
+    return make_layer_norm(s, x.shape().back(), eps)(x);
 }
 
 Value conv_norm_activation(const Scope &s, Value x, int64_t out_channels,

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace tvw::nn {
 
@@ -42,6 +43,27 @@ Value linear(const Scope &s, Value x, int64_t out_features, bool bias = true);
 
 /// Over the last dimension.
 Value layer_norm(const Scope &s, Value x, double eps = 1e-5);
+
+/// Layers whose parameters are drawn before they are used: a state dict is in the order in which
+/// torchvision makes its modules, which is not always that of their use.
+struct Linear {
+    Value weight;
+    std::optional<Value> bias;
+    std::string path;
+
+    Value operator()(Value x) const;
+};
+Linear make_linear(const Scope &s, int64_t in_features, int64_t out_features, bool bias = true);
+
+struct LayerNorm {
+    Value weight;
+    Value bias;
+    double eps;
+    std::string path;
+
+    Value operator()(Value x) const;
+};
+LayerNorm make_layer_norm(const Scope &s, int64_t features, double eps = 1e-5);
 
 /// torchvision.ops.Conv2dNormActivation: convolution "0", batch norm "1", activation.
 Value conv_norm_activation(const Scope &s, Value x, int64_t out_channels,

@@ -57,7 +57,8 @@ tvw::TransformsOverride override_of(const Json &given) {
         else if (key == "std")
             result.std = value.get<std::vector<double>>();
         else if (key == "interpolation")
-            result.interpolation = tvw::InterpolationMode(value.get<int>());
+            result.interpolation = value == "nearest" ? tvw::InterpolationMode::kNearest
+                                                      : tvw::InterpolationMode::kBicubic;
         else
             result.antialias = value.get<bool>();
     }
