@@ -101,7 +101,7 @@ at::Tensor crop(const at::Tensor &image, const std::vector<int64_t> &crop_size) 
     const int64_t width = crop_size.back();
     const CropSpan y = center_crop(image.size(-2), height);
     const CropSpan x = center_crop(image.size(-1), width);
-    const at::Tensor kept = image.narrow(-2, y.first, y.count).narrow(-1, x.first, x.count);
+    at::Tensor kept = image.narrow(-2, y.first, y.count).narrow(-1, x.first, x.count);
     if (y.count == height && x.count == width)
         return kept;
     return at::constant_pad_nd(

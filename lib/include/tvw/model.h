@@ -87,11 +87,13 @@ public:
     /// "cpu" or "cuda:N"; Error(kNotSupported) where that cannot run here.
     Model &to(std::string_view device);
 
-    /// Parameters and buffers in order of construction, sharing memory with the model where that is
-    /// float32.
+    /// Parameters and buffers, contiguous on the CPU, in torchvision's order. They share memory
+    /// with the model: what LibTorch's operators change in place acts from the next call on, what
+    /// is written through data pointers is not noticed.
     NamedTensors state_dict() const;
-    /// Replaces all of them. Error(kMismatch) names what is missing, unexpected and wrongly shaped,
-    /// and leaves the model as it was.
+    /// Copies all of them into the model, cast to its dtypes. Error(kMismatch) names what is
+    /// missing, unexpected and wrongly shaped, and leaves the model as it was. Keys and shapes of
+    /// older published files are taken as those of today.
     void load_state_dict(const StateDict &state_dict);
     void load_state_dict(const NamedTensors &state_dict);
 
