@@ -35,8 +35,16 @@ def wait_for(condition, seconds=20):
         time.sleep(0.01)
 
 
+def size(path):
+    """0 too where a download has just put the file in place."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def partial(cache):
-    return [path for path in cache.folder.glob("*.part") if path.stat().st_size > 0]
+    return [path for path in cache.folder.glob("*.part") if size(path) > 0]
 
 
 def test_killed_downloads_leave_nothing_wrong(cache, published):
