@@ -52,8 +52,10 @@ void print(const WeightsEnum &weights) {
 void weights(const std::string &model, const Context &context) {
     auto json = nlohmann::ordered_json::array();
     for (const WeightsEnum &each : chosen(model)) {
-        if (!context.json)
+        if (!context.json) {
             print(each);
+            continue;
+        }
         for (const Weights &member : each.members())
             json.push_back(weights_json(member));
     }
