@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// tvw complete: what the word at the cursor may become, for the shells' completion scripts. Commands
-// and options are those that the program has; only what their arguments stand for is said here.
+// tvw complete: what the word at the cursor may become, for the shells' completion scripts.
+// Commands and options are those that the program has; only what their arguments stand for is said
+// here.
 #include "command.h"
 
 #include <tvw/weights.h>
