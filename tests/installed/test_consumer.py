@@ -80,6 +80,16 @@ def test_the_installed_program_runs_where_it_is(installed):
     assert libraries and all(path.startswith(str(installed.prefix)) for path in libraries)
 
 
+def test_no_installed_file_names_the_source(installed):
+    """The folder with LibTorch is what the builder asked for."""
+    torch = installed.options["torch_prefix"].encode()
+    files = [path for path in installed.prefix.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    for path in files:
+        content = path.read_bytes().replace(torch, b"")
+        assert str(ROOT).encode() not in content and str(BUILD).encode() not in content, path
+
+
 def test_pkg_config_takes_another_torch(installed):
     command = ["pkg-config", "--cflags", "--libs", "--define-variable=torch_prefix=/opt/other"]
     flags = output(*command, "tvw", env=installed.environment()).split()
