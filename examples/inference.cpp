@@ -5,7 +5,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cstdio>
 #include <iostream>
 
 namespace {

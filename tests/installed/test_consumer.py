@@ -104,14 +104,14 @@ def test_pkg_config_of_the_core_knows_no_torch(installed):
 
 @pytest.fixture
 def cmake_finds(installed, tmp_path):
-    """Whether find_package(tvw ARGUMENTS) succeeds, and with what message it does not."""
+    """Whether find_package(NAME ARGUMENTS) succeeds, and with what message it does not."""
     if shutil.which("cmake") is None:
         pytest.skip("cmake is not installed")
 
-    def find(arguments, *options):
+    def find(arguments, *options, name="tvw"):
         (tmp_path / "CMakeLists.txt").write_text(
             "cmake_minimum_required(VERSION 3.18)\nproject(probe CXX)\n"
-            f"find_package(tvw {arguments} REQUIRED)\n"
+            f"find_package({name} {arguments} REQUIRED)\n"
         )
         result = subprocess.run(
             ["cmake", "-S", tmp_path, "-B", tmp_path / "build", *options]
@@ -136,6 +136,7 @@ def test_cmake_says_what_is_missing(cmake_finds):
     assert "no LibTorch" in cmake_finds("", nowhere)[1]
     assert 'no component "cuda"' in cmake_finds("COMPONENTS cuda")[1]
     assert cmake_finds("COMPONENTS core", nowhere)[0]
+    assert cmake_finds("COMPONENTS core", nowhere, name="Tvw")[0]
 
 
 def test_a_subproject_answers_both_dependencies(installed, tmp_path):
