@@ -26,5 +26,7 @@ void add_describe(CLI::App &app, Context &context);
 void add_run(CLI::App &app, Context &context);
 void add_check(CLI::App &app, Context &context);
 void add_graph(CLI::App &app, Context &context);
+/// After all others, which it knows by looking.
+void add_complete(CLI::App &app);
 
 } // namespace tvw::cli

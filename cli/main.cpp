@@ -48,6 +48,7 @@ int run(int argc, char **argv) {
     add_describe(app, context);
     add_run(app, context);
     add_graph(app, context);
+    add_complete(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {

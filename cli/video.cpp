@@ -28,7 +28,7 @@ using Owned = std::unique_ptr<T, Unref>;
 void need_plugin() {
     gst_init(nullptr, nullptr);
     const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-    for (const auto &folder : {here / ".." / "gst", std::filesystem::path(TVW_PLUGIN_DIR)}) {
+    for (const auto &folder : {here / ".." / "gst", here / TVW_PLUGIN_DIR}) {
         const auto file = folder / "libgsttvw.so";
         if (!std::filesystem::exists(file))
             continue;

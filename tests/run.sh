@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../tools/common.sh"
 cd "$root_dir"
 
 # A part is a function below; those of the second list take long.
-usual_parts=(house unit parity hub element sanitize)
+usual_parts=(house unit parity hub element installed sanitize)
 long_parts=(tidy clang sanitize_all reproducible debian13)
 
 usage() {
@@ -52,6 +52,7 @@ packages=(
     clang-format clang-tidy doxygen   # house, tidy
     openssl                           # certificates for hub
     python3-gi gir1.2-gst-plugins-base-1.0 # elements seen from Python
+    cmake fish groff-base mandoc zsh  # what is installed
 )
 [[ " ${parts[*]} " != *" clang "* ]] || packages+=(clang)
 
@@ -92,6 +93,7 @@ unit() { meson_in "$build_dir"; }
 parity() { pytest_in parity tests/parity; }
 hub() { pytest_in hub tests/hub; }
 element() { pytest_in element tests/gst; }
+installed() { pytest_in installed tests/installed; }
 sanitize() {
     # shellcheck disable=SC2086
     configure build-asan $sanitizers -Dgstreamer=disabled -Dio=disabled -Ddownload=disabled &&
@@ -123,7 +125,7 @@ debian13() { tests/debian13.sh; }
 # What counts in a part: files that count.py reads, or nothing where the part is one check.
 counted() {
     case $1 in
-        house | parity | hub | element) echo "junit $results/$1.xml" ;;
+        house | parity | hub | element | installed) echo "junit $results/$1.xml" ;;
         unit) echo "meson $build_dir/meson-logs/testlog.json" ;;
         sanitize) echo "meson build-asan/meson-logs/testlog.json" ;;
         sanitize_all)

@@ -50,6 +50,7 @@ MODELS_BEGIN = """\
 """
 
 BUILDER = """
+/// Builds {builder}; errors as ModelBuilder's call.
 inline Model {function}(const BuilderOptions<{enum}> &options = {{}}) {{
     return get_model("{builder}", {{options.weights, options.progress, options.arguments}});
 }}

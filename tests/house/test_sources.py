@@ -102,7 +102,7 @@ def used_dependencies():
         names.update(re.findall(r"(?:dependency|find_library)\('([^']+)'", text_of(file)))
     for file in project_files(".sh"):
         names.update(quoted_packages(text_of(file)))
-    return names - {"threads", "dl"}
+    return names - {"threads", "dl", "tvw", "tvw-core"}
 
 
 def test_every_dependency_is_in_third_party():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The examples of the page "Multi-Weight Support API", run by torchvision and by their C++ twins
-in tests/support/page.cpp and examples/: the same text is printed.
+in tests/support/page.cpp and examples/: the same text is printed. (For examples/accuracy see
+test_examples.py.)
 
 Both find ResNet50_Weights.IMAGENET1K_V2 in one cache, where a stand-in of that name lies.
 """
@@ -106,21 +107,9 @@ EXAMPLES = {
         category = weights.meta["categories"][class_id]
         print(f"{category}: {100 * score:.1f}%")
     """,
-    "examples/accuracy": """
-        for weights in get_model_weights("resnet50"):
-            m = weights.meta
-            metrics = m["_metrics"].get("ImageNet-1K", {})
-            print(
-                f"{weights}\\n"
-                f"  acc@1={metrics.get('acc@1')}  "
-                f"acc@5={metrics.get('acc@5')}  "
-                f"params={m['num_params']:,}  "
-                f"size={m['_file_size']} MB"
-            )
-    """,
     "examples/download": """
         state_dict = ResNet50_Weights.DEFAULT.get_state_dict(progress=True)
-        print(len(state_dict))
+        print(f"{len(state_dict)} tensors")
     """,
 }
 
