@@ -53,10 +53,22 @@ void Model::Impl::load_state_dict(const StateDict &state_dict) {
     });
 }
 
+int64_t Model::Impl::num_params() {
+    int64_t count = 0;
+    execute(0, [&] { count = network_.num_params(); });
+    return count;
+}
+
+std::string Model::Impl::text() {
+    std::string result;
+    execute(0, [&] { result = network_.text(); });
+    return result;
+}
+
 Model::Model(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 const std::string &Model::name() const {
-    return impl_->network().name();
+    return impl_->name();
 }
 
 at::Tensor Model::operator()(const at::Tensor &input) const {
@@ -86,11 +98,11 @@ void Model::load_state_dict(const NamedTensors &state_dict) {
 }
 
 int64_t Model::num_params() const {
-    return impl_->network().num_params();
+    return impl_->num_params();
 }
 
 std::ostream &operator<<(std::ostream &out, const Model &model) {
-    return out << model.impl_->network().text();
+    return out << model.impl_->text();
 }
 
 } // namespace tvw

@@ -14,7 +14,9 @@ public:
     /// The network owns its parameters: nobody else may see them change.
     explicit Impl(Network network) : network_(std::move(network)) {}
 
-    const Network &network() const { return network_; }
+    const std::string &name() const { return network_.name(); }
+    int64_t num_params();
+    std::string text();
 
     at::Tensor run(const at::Tensor &input);
     NamedTensors state_dict();

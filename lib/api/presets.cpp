@@ -17,6 +17,7 @@
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
+#include <array>
 #include <sstream>
 
 namespace tvw {
@@ -116,7 +117,9 @@ at::Tensor rescale(const at::Tensor &image) {
 
 at::Tensor normalize(const at::Tensor &image, Normalization parameters) {
     const auto column = [&](std::array<float, kChannels> &values) {
-        return at::from_blob(values.data(), {int64_t{kChannels}, 1, 1}).to(image.device());
+        return at::from_blob(values.data(), {int64_t{kChannels}, 1, 1},
+                             at::TensorOptions(at::kFloat))
+            .to(image.device());
     };
     return image.clone().sub_(column(parameters.mean)).div_(column(parameters.std));
 }
