@@ -47,9 +47,9 @@ END_TEST
 
 START_TEST(safetensors_with_headers_of_any_length_are_read) {
     const TemporaryFile file("old content");
-    // The file begins with the header's length: every value of its first byte, that of a pickle
-    // too.
-    for (size_t length = 1; length <= 256; ++length) {
+    // The file begins with the header's length, a multiple of 8: its first byte takes every such
+    // value, that of a pickle too.
+    for (size_t length = 8; length <= 256; length += 8) {
         save_safetensors(file.path(),
                          {{std::string(length, 'x'), HostTensor::zeros(DType::kInt8, {1})}});
         ck_assert(load_checkpoint(file.path()).container == tvw::Container::kSafetensors);
