@@ -106,9 +106,12 @@ void add_run(CLI::App &app, Context &context) {
     command->add_option("model", options->model, "A builder's name")->required();
     command->add_option("--weights", options->weights,
                         "A member of the model's weights, a descriptor, or none");
-    command->add_option("--checkpoint", options->checkpoint, "A file to load strictly instead");
-    command->add_option("--state-dict", options->state_dict_key,
-                        "The key under which --checkpoint holds the state dict");
+    CLI::Option *checkpoint =
+        command->add_option("--checkpoint", options->checkpoint, "A file to load strictly instead");
+    command
+        ->add_option("--state-dict", options->state_dict_key,
+                     "The key under which --checkpoint holds the state dict")
+        ->needs(checkpoint);
     command->add_option("--seed", options->seed, "Of the random initialisation");
     command->add_option("--set", options->settings, "An argument of the builder, name=value")
         ->allow_extra_args(false);

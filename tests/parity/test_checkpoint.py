@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 import torchvision
 
-from checkpoints import assert_equal
+from checkpoints import assert_equal, try_all
 from conftest import LONG
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch deprecates its own quantization
@@ -160,6 +160,18 @@ def test_safetensors_are_read_under_any_name(tmp_path):
     assert description["container"] == "safetensors"
 
 
+def test_what_stands_beside_the_state_dict_takes_no_memory(container, tmp_path):
+    path, mebibyte = tmp_path / "checkpoint.pth", 1 << 18
+    saved = {"model": {"w": torch.ones(mebibyte)}, "optimizer": {0: torch.zeros(96 * mebibyte)}}
+    torch.save(saved, path, _use_new_zipfile_serialization=CONTAINERS[container])
+    [answer] = try_all([path])
+    assert answer["loaded"] and answer["peak_mib"] < 48, answer
+    # Were it the state dict, it would.
+    torch.save({"w": torch.zeros(96 * mebibyte)}, path)
+    [answer] = try_all([path])
+    assert answer["loaded"] and answer["peak_mib"] > 96, answer
+
+
 def test_check_lists_every_tensor(tvw, tmp_path):
     path = tmp_path / "checkpoint.pth"
     torch.save(quantized(), path)
@@ -173,6 +185,18 @@ def test_check_lists_every_tensor(tvw, tmp_path):
     assert ("dtype", "qint8", None) in rows
     assert len(rows) == 9
     assert "per_channel" in tvw("check", path).stdout
+
+
+def test_check_takes_the_state_dict_that_is_asked_for(tvw, tmp_path):
+    path = tmp_path / "checkpoint.pth"
+    torch.save({"model": {"a": torch.ones(1)}, "model_ema": {"b": torch.ones(2)}, "epoch": 1}, path)
+    assert tvw.error("check", path)["kind"] == "mismatch"
+    report = tvw.json("check", path, "--state-dict", "model_ema")
+    assert report["state_dict_key"] == "model_ema"
+    assert report["tensors"] == [{"name": "b", "dtype": "float32", "shape": [2]}]
+    assert "state dict under model\n" in tvw("check", path, "--state-dict", "model").stdout
+    torch.save({"a": torch.ones(1)}, path)
+    assert tvw.json("check", path)["state_dict_key"] == ""
 
 
 def test_check_reports_the_error_with_its_offset(tvw, tmp_path):

@@ -8,6 +8,7 @@ import hashlib
 import json
 
 import oracle
+import PIL.Image
 import pytest
 import safetensors.torch
 import torch
@@ -69,13 +70,14 @@ def read(tvw, path):
     return descriptor
 
 
-def assert_same_outputs(tvw, tmp_path, model, size=64):
+def assert_same_outputs(tvw, tmp_path, model, *parameters):
     """What the described file computes is what the model computes."""
-    x = oracle.images(7, 1, size)
+    x = oracle.images(7, 1, 64)
     source, target = tmp_path / "in.safetensors", tmp_path / "y.safetensors"
     safetensors.torch.save_file({"input": x}, source)
     builder = json.loads((tmp_path / "out.json").read_text())["builder"]
-    tvw("run", builder, "--weights", tmp_path / "out.json", "--input", source, "--output", target)
+    parameters = parameters or ("--weights", tmp_path / "out.json")
+    tvw("run", builder, *parameters, "--input", source, "--output", target)
     actual, expected = safetensors.torch.load_file(target)["output"], oracle.output(model, x)
     assert actual.shape == (1, CLASSES)
     assert oracle.moved(model, x, 0) >= 0.01, "the output must depend on the input"
@@ -100,6 +102,11 @@ class TestLayouts:
         found = describe(tvw, tmp_path, saved, "--state-dict", "model_ema")
         assert found["strip_prefix"] == "module." and found["state_dict_key"] == "model_ema"
         assert_same_outputs(tvw, tmp_path, average.module.eval())
+        # The same without a descriptor.
+        assert_same_outputs(
+            tvw, tmp_path, model, "--checkpoint", tmp_path / "best.pth",
+            "--state-dict", "model", "--set", f"num_classes={CLASSES}",
+        )  # fmt: skip
         difference = oracle.output(model, oracle.images(7, 1, 64)) - oracle.output(
             average.module, oracle.images(7, 1, 64)
         )
@@ -109,6 +116,9 @@ class TestLayouts:
         torch.save(saved, tmp_path / "best.pth")
         message = tvw.error("describe", tmp_path / "best.pth")["message"]
         assert "argparse.Namespace" in message and "torch.save(model.state_dict(), path)" in message
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            weights = torch.load(tmp_path / "best.pth")["model"]
+        assert describe(tvw, tmp_path, weights)["builder"] == "shufflenet_v2_x0_5"
 
     def test_of_data_parallel_training(self, tvw, tmp_path):
         model, training = trained("resnet18")
@@ -249,6 +259,13 @@ def test_a_described_checkpoint_is_known_by_its_name(tvw, squeezenet, tmp_path):
     shown = tvw.json("show", "flowers", env={"TVW_WEIGHTS_PATH": str(tmp_path)})
     assert shown["builder"] == "squeezenet1_1" and shown["state_dict_key"] == "model"
     assert shown["meta"]["categories"] == [f"flower {i}" for i in range(CLASSES)]
+    PIL.Image.new("RGB", (64, 64), "red").save(tmp_path / "rose.png")
+    [result] = tvw.json_lines(
+        "classify", "--weights", "flowers", tmp_path / "rose.png",
+        env={"TVW_WEIGHTS_PATH": f"/nowhere:{tmp_path}"},
+    )  # fmt: skip
+    labels = {prediction["label"] for prediction in result["predictions"]}
+    assert labels == {f"flower {i}" for i in range(CLASSES)}
     v2 = tvw.json("show", "ResNet50_Weights.IMAGENET1K_V2")
     assert shown["transforms"] == v2["transforms"]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Files that must not load: each is refused quickly, in little memory, with a clear message."""
 
+import argparse
 import io
 import os
 import pickle
@@ -79,6 +80,7 @@ def kinds():
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(module), script)
         sparse = saved({"w": torch.eye(3).to_sparse()})
+    namespace = argparse.Namespace(epochs=90)
     system = pickle.dumps(Call(os.system, "touch hostile-was-here"), 2)
     return [
         ("half", whole[: len(whole) // 2], "end record"),
@@ -95,7 +97,14 @@ def kinds():
         ("torchscript", script.getvalue(), "TorchScript"),
         ("tensor", saved(torch.ones(2)), "a tensor, not a state dict"),
         ("list", saved([torch.ones(2)]), "a list, not a state dict"),
-        ("wrapped", saved({"epoch": 1, "state_dict": state, "ema": state}), "'state_dict', 'ema'"),
+        ("wrapped_twice", saved({"model": state, "model_ema": state}), "'model', 'model_ema'"),
+        ("wrapped_elsewhere", saved({"epoch": 1, "ema": state}), "'ema'"),
+        ("wrapped_number", saved({"state_dict": 3, "w": state["w"]}), "'state_dict': an int"),
+        ("wrapped_deeper", saved({"model": {"model": state}}), "'model': a dict"),
+        ("wrapped_beside_object", saved({"model": state, "args": namespace}), "argparse.Namespace"),
+        ("wrapped_beside_code", saved({"model": state, "x": Call(os.system, "touch hostile-was-here")}),
+         "posix.system"),
+        ("wrapped_beside_depth", saved({"model": state, "x": nested(100)}), "nested deeper"),
         ("number", saved({"epoch": 1}), "'epoch': an int"),
         ("text_value", saved({"arch": "resnet50"}), "'arch': a string"),
         ("integer_key", saved({1: torch.ones(2)}), "not a string"),
@@ -137,7 +146,7 @@ def test_every_kind_is_refused_clearly(tmp_path, monkeypatch):
         paths[-1].write_bytes(data)
     for (name, _, part), answer in zip(cases, try_all(paths)):
         assert not answer["loaded"], name
-        assert answer["kind"] in ("corrupt_file", "not_supported"), answer
+        assert answer["kind"] in ("corrupt_file", "not_supported", "mismatch"), answer
         assert answer["offset"] is not None, answer
         assert part in answer["message"] and f"{name}.pth" in answer["message"], answer
         assert answer["message"].count("\n") < 2 and len(answer["message"]) < 500

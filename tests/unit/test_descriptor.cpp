@@ -50,7 +50,7 @@ START_TEST(a_fine_tuned_checkpoint_is_read) {
         "$schema": "descriptor.schema.json",
         "builder": "ResNet50", "arguments": {"num_classes": 3, "width_per_group": 128},
         "checkpoint": "best.pth", "sha256": "0123456789abcdef",
-        "categories": "flowers.txt", "strip_prefix": "module.",
+        "categories": "flowers.txt", "strip_prefix": "module.", "state_dict_key": "model_ema",
         "transforms": {"preset": "ImageClassification", "crop_size": 224, "resize_size": [232],
                        "interpolation": "bicubic", "antialias": null},
         "meta": {"num_params": 5, "categories": null, "_metrics": {"mine": {"acc@1": 99.5}}}})");
@@ -60,6 +60,7 @@ START_TEST(a_fine_tuned_checkpoint_is_read) {
     ck_assert(weights.arguments().at("num_classes") == tvw::ArgumentValue(int64_t{3}));
     ck_assert(*weights.checkpoint() == folder.path() / "best.pth");
     assert_text(weights.sha256(), "0123456789abcdef");
+    assert_text(weights.state_dict_key(), "model_ema");
     assert_text(weights.strip_prefix(), "module.");
     ck_assert(*weights.meta().categories ==
               (std::vector<std::string>{"rose", "tulip", "no\u00ebl"}));
