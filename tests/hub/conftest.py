@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A server to download from, a cold cache, and the program under test."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -62,7 +63,11 @@ class Cache:
     def content(self):
         if not self.folder.exists():
             return {}
-        return {path.name: path.read_bytes() for path in self.folder.iterdir()}
+        content = {}
+        for path in self.folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                content[path.name] = path.read_bytes()
+        return content
 
     def command(self, *arguments):
         return [PROGRAM, *map(str, arguments)]
