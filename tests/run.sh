@@ -110,7 +110,8 @@ sanitize_all() {
             GST_REGISTRY="$results/asan-registry.bin" || return
     meson_in build-asan-all || status=1
     build_dir=$root_dir/build-asan-all pytest_in sanitize_all \
-        tests/parity/test_{pipeline,checkpoint,hostile_checkpoints}.py || status=1
+        tests/parity/test_{pipeline,checkpoint,hostile_checkpoints,describe}.py \
+        tests/hub/test_{fetch,cache}.py || status=1
     return $status
 }
 tidy() {
