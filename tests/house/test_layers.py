@@ -37,8 +37,9 @@ def complaints(name, text):
     public = name.startswith(PUBLIC)
     if not public and folder not in LAYERS["beneath"]:
         return [f"{name}: the folder {folder} is not in layers.toml"]
+    stem = pathlib.PurePosixPath(name).stem
     if public:
-        folder = LAYERS["header"].get(pathlib.PurePosixPath(name).stem)
+        folder = LAYERS["header"].get(stem)
         if folder is None:
             return [f"{name}: this public header is not in layers.toml"]
     allowed = beneath(folder)
@@ -50,6 +51,8 @@ def complaints(name, text):
             if owner not in allowed and "public" not in allowed:
                 result.append(f"{name}: {folder} must not use <{path}> of {owner}")
         elif public and (bracket == '"' or "/" in path or "." in path):
+            if LAYERS["shown"].get(stem) == first:
+                continue
             result.append(f"{name}: a public header must not include {path}")
         elif first in LAYERS["foreign"]:
             if folder not in LAYERS["foreign"][first]:
@@ -128,6 +131,7 @@ def test_a_forbidden_include_is_found(name, line):
         ("lib/engine/engine.cpp", '#include "passes/passes.h"'),
         ("lib/include/tvw/weights.h", "#include <tvw/transforms.h>"),
         ("lib/include/tvw/weights.h", "#include <string>"),
+        ("lib/include/tvw/model.h", "#include <ATen/core/Tensor.h>"),
         ("gst/classify.cpp", "#include <gst/video/video.h>"),
         ("gst/classify.cpp", "#include <tvw/classifier.h>"),
         ("gst/classify.cpp", '#include "classify.h"'),
