@@ -56,21 +56,82 @@ void need_finite(const std::string &key, const HostTensor &tensor) {
                                 *bad, bad - values.begin()));
 }
 
+std::byte *first_byte(const HostTensor &tensor) {
+    return tensor.storage()->data() + size_t(tensor.offset()) * item_size(tensor.dtype());
+}
+
 /// Both contiguous, of one dtype and shape.
 void copy_bytes(const HostTensor &src, HostTensor &dst) {
-    const auto first = [](const HostTensor &tensor) {
-        return tensor.storage()->data() + size_t(tensor.offset()) * item_size(tensor.dtype());
+    std::memcpy(first_byte(dst), first_byte(src), size_t(src.numel()) * item_size(src.dtype()));
+}
+
+/// Contiguous, with bytes of its own; zeros where there are none.
+HostTensor clone(const HostTensor &tensor) {
+    HostTensor copy = HostTensor::zeros(tensor.dtype(), tensor.shape());
+    if (tensor.has_data())
+        copy_bytes(tensor, copy);
+    return {copy.dtype(), copy.shape(), copy.strides(), 0, copy.storage(), tensor.quantization()};
+}
+
+StateValue clone(const StateValue &value) {
+    const auto copy = []<typename T>(const T &known) -> StateValue {
+        if constexpr (std::is_same_v<T, std::vector<HostTensor>>) {
+            std::vector<HostTensor> parts;
+            for (const HostTensor &part : known)
+                parts.push_back(clone(part));
+            return parts;
+        } else if constexpr (std::is_same_v<T, HostTensor>) {
+            return clone(known);
+        } else {
+            return known;
+        }
     };
-    std::memcpy(first(dst), first(src), size_t(src.numel()) * item_size(src.dtype()));
+    return std::visit(copy, value);
+}
+
+/// The one element of a tensor as float32.
+HostTensor as_number(const HostTensor &tensor, const Shape &shape) {
+    HostTensor number = HostTensor::zeros(DType::kFloat32, shape);
+    number.mutable_values<float>()[0] = tensor.to_float32().values<float>()[0];
+    return number;
+}
+
+/// The value's tensor, if it is one that can be written in place.
+HostTensor *plain_tensor(StateValue &value) {
+    auto *tensor = std::get_if<HostTensor>(&value);
+    return tensor != nullptr && !tensor->quantization() ? tensor : nullptr;
+}
+
+/// A packed layer's weight and bias as shapes.
+std::vector<HostTensor> packed_shapes(const ParameterSpec &spec) {
+    return {HostTensor::shape_only(spec.dtype, spec.shape),
+            HostTensor::shape_only(DType::kFloat32, {spec.shape.at(0)})};
+}
+
+StateValue shapes_of(const ParameterSpec &spec) {
+    switch (spec.kind) {
+    case StateKind::kTensor:
+        break;
+    case StateKind::kPacked:
+        return packed_shapes(spec);
+    case StateKind::kDType:
+        return spec.dtype;
+    }
+    return HostTensor::shape_only(spec.dtype, spec.shape);
 }
 
 } // namespace
 
-HostTensor ShapeSource::get(const ParameterRequest &request) {
-    return HostTensor::shape_only(request.spec.dtype, request.spec.shape);
+StateValue ShapeSource::get(const ParameterRequest &request) {
+    return shapes_of(request.spec);
 }
 
-HostTensor RandomSource::get(const ParameterRequest &request) {
+StateValue RandomSource::get(const ParameterRequest &request) {
+    if (request.distribution.kind == Distribution::Kind::kNone)
+        throw Error(ErrorKind::kInvalidArgument,
+                    fmt::format("\"{}\" cannot be drawn at random: a quantized network comes from "
+                                "calibration or training;\ngive a checkpoint, or quantize=false",
+                                request.spec.key));
     if (request.initial.has_data())
         return request.initial;
     HostTensor tensor = HostTensor::zeros(request.spec.dtype, request.spec.shape);
@@ -100,26 +161,63 @@ Shape CheckpointSource::shape(std::string_view key) const {
     return tensor != nullptr ? tensor->shape() : Shape{};
 }
 
-HostTensor CheckpointSource::get(const ParameterRequest &request) {
-    const auto &[key, dtype, shape, trainable] = request.spec;
+StateValue CheckpointSource::get(const ParameterRequest &request) {
+    switch (request.spec.kind) {
+    case StateKind::kTensor:
+        break;
+    case StateKind::kPacked:
+        return packed(request.spec);
+    case StateKind::kDType:
+        unused_.erase(request.spec.key);
+        return request.spec.dtype;
+    }
+    return tensor(request);
+}
+
+HostTensor CheckpointSource::tensor(const ParameterRequest &request) {
+    const auto &[key, dtype, shape, trainable, kind] = request.spec;
     unused_.erase(key);
     const HostTensor *tensor = find(key);
     if (tensor == nullptr && !request.optional)
         missing_.push_back(key);
-    if (tensor != nullptr && tensor->shape() != shape) {
-        wrong_.push_back(fmt::format("\"{}\" is {}, expected {}", key, shape_text(tensor->shape()),
-                                     shape_text(shape)));
-        tensor = nullptr;
-    }
-    if (tensor != nullptr && dtype != DType::kFloat32 && tensor->dtype() != dtype) {
-        wrong_.push_back(fmt::format("\"{}\" is {}, expected {}", key, dtype_name(tensor->dtype()),
-                                     dtype_name(dtype)));
-        tensor = nullptr;
-    }
-    if (tensor == nullptr)
-        return HostTensor::shape_only(dtype, shape);
+    if (tensor != nullptr && request.number && tensor->numel() == 1)
+        return as_number(*tensor, shape);
+    if (tensor == nullptr || !fits(key, *tensor, dtype, shape))
+        return HostTensor::shape_only(request.number ? DType::kFloat32 : dtype, shape);
     HostTensor result = dtype == DType::kFloat32 ? tensor->to_float32() : tensor->contiguous();
     need_finite(key, result);
+    return result;
+}
+
+bool CheckpointSource::fits(const std::string &key, const HostTensor &tensor, DType dtype,
+                            const Shape &shape) {
+    const bool converted = dtype == DType::kFloat32; // as PyTorch's copy_ does
+    if (tensor.shape() != shape)
+        wrong_.push_back(fmt::format("\"{}\" is {}, expected {}", key, shape_text(tensor.shape()),
+                                     shape_text(shape)));
+    else if (!converted && tensor.dtype() != dtype)
+        wrong_.push_back(fmt::format("\"{}\" is {}, expected {}", key, dtype_name(tensor.dtype()),
+                                     dtype_name(dtype)));
+    else
+        return true;
+    return false;
+}
+
+std::vector<HostTensor> CheckpointSource::packed(const ParameterSpec &spec) {
+    unused_.erase(spec.key);
+    const auto found = values_.find(spec.key);
+    const auto *parts = found == values_.end()
+                            ? nullptr
+                            : std::get_if<std::vector<HostTensor>>(found->second);
+    if (parts == nullptr || parts->size() != 2) {
+        missing_.push_back(spec.key);
+        return packed_shapes(spec);
+    }
+    if (!fits(spec.key, parts->front(), spec.dtype, spec.shape) ||
+        !fits(spec.key, parts->back(), DType::kFloat32, {spec.shape.at(0)}))
+        return packed_shapes(spec);
+    std::vector<HostTensor> result{parts->front().contiguous(), parts->back().to_float32()};
+    need_finite(spec.key, result.back());
     return result;
 }
 
@@ -140,43 +238,51 @@ void CheckpointSource::finish(const std::string &builder, const std::string &fil
                             summary("unexpected ", unexpected), summary("", wrong_)));
 }
 
-HostTensor ParameterStore::get(const ParameterRequest &request) {
+StateValue ParameterStore::get(const ParameterRequest &request) {
     const std::string &key = request.spec.key;
-    const auto known = tensors_.find(key);
-    if (known != tensors_.end())
+    const auto known = values_.find(key);
+    if (known != values_.end())
         return known->second;
     if (source_ == nullptr)
         throw Error(ErrorKind::kInternal,
                     "parameter \"" + key + "\" appeared with another input size");
-    HostTensor tensor = source_->get(request);
-    tensors_.emplace(key, tensor);
+    StateValue value = source_->get(request);
+    values_.emplace(key, value);
     specs_.push_back(request.spec);
-    return tensor;
+    return value;
 }
 
 std::vector<NamedTensor> ParameterStore::tensors() const {
     std::vector<NamedTensor> result;
-    for (const ParameterSpec &spec : specs_)
-        result.push_back({spec.key, tensors_.at(spec.key)});
+    for (const ParameterSpec &spec : specs_) {
+        const auto *tensor = std::get_if<HostTensor>(&values_.at(spec.key));
+        if (tensor == nullptr || tensor->quantization())
+            throw Error(ErrorKind::kNotSupported,
+                        "\"" + spec.key +
+                            "\" is quantized: the parameters of quantized networks are not given "
+                            "out as tensors");
+        result.push_back({spec.key, *tensor});
+    }
     return result;
 }
 
 void ParameterStore::own() {
-    for (auto &[key, tensor] : tensors_) {
-        if (tensor.has_data() && tensor.storage().use_count() == 1)
-            continue;
-        HostTensor copy = HostTensor::zeros(tensor.dtype(), tensor.shape());
-        if (tensor.has_data())
-            copy_bytes(tensor, copy);
-        tensor = std::move(copy);
+    for (auto &[key, value] : values_) {
+        const HostTensor *tensor = plain_tensor(value);
+        if (tensor == nullptr || !tensor->has_data() || tensor->storage().use_count() != 1)
+            value = clone(value);
     }
 }
 
 void ParameterStore::copy_values(const ParameterStore &other) {
-    for (auto &[key, tensor] : tensors_) {
-        const HostTensor &src = other.tensors_.at(key);
-        if (src.has_data())
-            copy_bytes(src, tensor);
+    for (auto &[key, value] : values_) {
+        const StateValue &src = other.values_.at(key);
+        HostTensor *dst = plain_tensor(value);
+        const auto *plain = std::get_if<HostTensor>(&src);
+        if (dst == nullptr || plain == nullptr || plain->dtype() != dst->dtype())
+            value = clone(src);
+        else if (plain->has_data())
+            copy_bytes(*plain, *dst);
     }
 }
 
