@@ -45,7 +45,7 @@ Value block(const Scope &s, Value x, int64_t expand, int64_t out, int64_t stride
                              {.kernel = 3, .stride = stride, .groups = hidden}, relu6(s));
     y = conv(inner / child++, y, out);
     y = batch_norm(inner / child, y);
-    return stride == 1 && x.channels() == out ? add(s / "skip_add", x, y) : y;
+    return add_if(stride == 1 && x.channels() == out, s / "skip_add", x, y);
 }
 
 Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant & /*only one*/) {

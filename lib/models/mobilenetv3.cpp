@@ -96,7 +96,7 @@ Value block(const Scope &s, Value x, const Row &row, const Config &config) {
                            .eps = kEps,
                            .squeeze_channels = row.squeeze ? make_divisible(double(quarter)) : 0,
                            .squeeze_gate = Activation::kHardsigmoid});
-    return row.stride == 1 && x.channels() == y.channels() ? add(s / "skip_add", x, y) : y;
+    return add_if(row.stride == 1 && x.channels() == y.channels(), s / "skip_add", x, y);
 }
 
 Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant &variant) {

@@ -87,6 +87,14 @@ Value add(const Scope &s, Value a, Value b) {
     return is_quantized(a) ? emit(op::QuantizedAdd{result_affine(s)}, {a, b}, s.path()) : add(a, b);
 }
 
+Value add_if(bool condition, const Scope &s, Value a, Value b) {
+    if (condition)
+        return add(s, a, b);
+    if (is_quantized(b))
+        result_affine(s);
+    return b;
+}
+
 Value mul(const Scope &s, Value a, Value b) {
     return is_quantized(a) ? emit(op::QuantizedMul{result_affine(s)}, {a, b}, s.path()) : mul(a, b);
 }

@@ -21,6 +21,8 @@ Value dequantize(Value x);
 // torch.ao.nn.quantized.FloatFunctional: plain operations with a place of their own in the state
 // dict of a quantized network.
 Value add(const Scope &s, Value a, Value b);
+/// The sum where `condition` holds, else b; its place is there in either case.
+Value add_if(bool condition, const Scope &s, Value a, Value b);
 Value mul(const Scope &s, Value a, Value b);
 Value concat(const Scope &s, std::span<const Value> parts, int64_t dim);
 /// An activation that is a module.
