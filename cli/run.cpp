@@ -42,7 +42,8 @@ void choose_parameters(const RunOptions &options, EngineConfig &config) {
     const bool member = options.weights.find_first_of("./") == std::string::npos;
     const WeightsEnum &known = get_model_weights(options.model);
     const Weights weights =
-        member ? known.verify(options.weights) : known.verify(find_weights(options.weights));
+        member ? known.verify(options.weights, config.arguments)
+               : known.verify(find_weights(options.weights), config.arguments);
     config.arguments = builder_arguments(weights, config.arguments);
     config.strip_prefix = weights.strip_prefix();
     config.checkpoint = interruptible([&weights] {
