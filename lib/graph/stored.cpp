@@ -49,8 +49,8 @@ bool is_quantized(const TensorType &type) {
 
 void check_stored(const Op &op, std::span<const TensorType> inputs) {
     const Stored stored = stored_of(op);
-    const auto operands = inputs.first(stored == Stored::kQuantizedFirst ? size_t(!inputs.empty())
-                                                                         : inputs.size());
+    const auto operands =
+        inputs.first(stored == Stored::kQuantizedFirst ? size_t(!inputs.empty()) : inputs.size());
     if (stored == Stored::kReal && std::any_of(operands.begin(), operands.end(), is_quantized))
         refuse("takes no quantized values: dequantize them first");
     const bool wants = stored == Stored::kQuantized || stored == Stored::kQuantizedFirst;

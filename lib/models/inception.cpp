@@ -103,7 +103,8 @@ Value inception_e(const Scope &s, Value x) {
         split(s, chain(s, x, {{"branch3x3_1", 384}}), "branch3x3_2a", "branch3x3_2b", "myop1");
     const Value doubled =
         chain(s, x, {{"branch3x3dbl_1", 448}, {"branch3x3dbl_2", 384, {.kernel = 3}}});
-    const Value branches[] = {one, three, split(s, doubled, "branch3x3dbl_3a", "branch3x3dbl_3b", "myop2"),
+    const Value branches[] = {one, three,
+                              split(s, doubled, "branch3x3dbl_3a", "branch3x3dbl_3b", "myop2"),
                               pool_branch(s, x, 192)};
     return concat(s / "myop3", branches, 1);
 }

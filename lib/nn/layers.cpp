@@ -32,12 +32,12 @@ struct ConvShape {
 };
 
 ConvShape conv_shape(Value x, int64_t out_channels, const ConvOptions &options) {
-    return {{{options.stride, options.stride},
-             conv_padding(options, x.shape()),
-             {options.dilation, options.dilation},
-             options.groups},
-            {out_channels, x.channels() / options.groups, options.kernel.height,
-             options.kernel.width}};
+    return {
+        {{options.stride, options.stride},
+         conv_padding(options, x.shape()),
+         {options.dilation, options.dilation},
+         options.groups},
+        {out_channels, x.channels() / options.groups, options.kernel.height, options.kernel.width}};
 }
 
 } // namespace

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nn/parameters.h"
 
-#include "base/nearest.h"
-
 #include <tvw/error.h>
 
 #include <fmt/format.h>
@@ -34,26 +32,6 @@ void fill(std::span<float> values, const Distribution &distribution, std::mt1993
         std::normal_distribution<float> draw(0, scale);
         std::generate(values.begin(), values.end(), [&] { return draw(random); });
     }
-}
-
-/// The first name with what is said of it, and how many more there are.
-std::string summary(std::string_view what, const std::vector<std::string> &items) {
-    if (items.empty())
-        return {};
-    const std::string more = items.size() > 1 ? fmt::format(" and {} more", items.size() - 1) : "";
-    return fmt::format("; {}{}{}", what, items.front(), more);
-}
-
-void need_finite(const std::string &key, const HostTensor &tensor) {
-    if (tensor.dtype() != DType::kFloat32)
-        return;
-    const auto values = tensor.values<float>();
-    const auto bad = std::find_if(values.begin(), values.end(),
-                                  [](float value) { return !std::isfinite(value); });
-    if (bad != values.end())
-        throw Error(ErrorKind::kMismatch,
-                    fmt::format("\"{}\" holds {} at element {}: the checkpoint is damaged", key,
-                                *bad, bad - values.begin()));
 }
 
 std::byte *first_byte(const HostTensor &tensor) {
@@ -89,38 +67,26 @@ StateValue clone(const StateValue &value) {
     return std::visit(copy, value);
 }
 
-/// The one element of a tensor as float32.
-HostTensor as_number(const HostTensor &tensor, const Shape &shape) {
-    HostTensor number = HostTensor::zeros(DType::kFloat32, shape);
-    number.mutable_values<float>()[0] = tensor.to_float32().values<float>()[0];
-    return number;
-}
-
 /// The value's tensor, if it is one that can be written in place.
 HostTensor *plain_tensor(StateValue &value) {
     auto *tensor = std::get_if<HostTensor>(&value);
     return tensor != nullptr && !tensor->quantization() ? tensor : nullptr;
 }
 
-/// A packed layer's weight and bias as shapes.
-std::vector<HostTensor> packed_shapes(const ParameterSpec &spec) {
-    return {HostTensor::shape_only(spec.dtype, spec.shape),
-            HostTensor::shape_only(DType::kFloat32, {spec.shape.at(0)})};
-}
+} // namespace
 
 StateValue shapes_of(const ParameterSpec &spec) {
     switch (spec.kind) {
     case StateKind::kTensor:
         break;
     case StateKind::kPacked:
-        return packed_shapes(spec);
+        return std::vector{HostTensor::shape_only(spec.dtype, spec.shape),
+                           HostTensor::shape_only(DType::kFloat32, {spec.shape.at(0)})};
     case StateKind::kDType:
         return spec.dtype;
     }
     return HostTensor::shape_only(spec.dtype, spec.shape);
 }
-
-} // namespace
 
 StateValue ShapeSource::get(const ParameterRequest &request) {
     return shapes_of(request.spec);
@@ -139,103 +105,6 @@ StateValue RandomSource::get(const ParameterRequest &request) {
     if (tensor.dtype() == DType::kFloat32)
         fill(tensor.mutable_values<float>(), request.distribution, random);
     return tensor;
-}
-
-CheckpointSource::CheckpointSource(const StateDict &state_dict, const RenameKey &rename) {
-    for (const auto &[key, value] : state_dict.entries()) {
-        std::string ours = rename ? rename(key) : key;
-        if (!values_.emplace(ours, &value).second)
-            throw Error(ErrorKind::kMismatch,
-                        fmt::format("two keys of the checkpoint mean \"{}\"", ours));
-        unused_.insert(std::move(ours));
-    }
-}
-
-const HostTensor *CheckpointSource::find(std::string_view key) const {
-    const auto found = values_.find(key);
-    return found == values_.end() ? nullptr : std::get_if<HostTensor>(found->second);
-}
-
-Shape CheckpointSource::shape(std::string_view key) const {
-    const HostTensor *tensor = find(key);
-    return tensor != nullptr ? tensor->shape() : Shape{};
-}
-
-StateValue CheckpointSource::get(const ParameterRequest &request) {
-    switch (request.spec.kind) {
-    case StateKind::kTensor:
-        break;
-    case StateKind::kPacked:
-        return packed(request.spec);
-    case StateKind::kDType:
-        unused_.erase(request.spec.key);
-        return request.spec.dtype;
-    }
-    return tensor(request);
-}
-
-HostTensor CheckpointSource::tensor(const ParameterRequest &request) {
-    const auto &[key, dtype, shape, trainable, kind] = request.spec;
-    unused_.erase(key);
-    const HostTensor *tensor = find(key);
-    if (tensor == nullptr && !request.optional)
-        missing_.push_back(key);
-    if (tensor != nullptr && request.number && tensor->numel() == 1)
-        return as_number(*tensor, shape);
-    if (tensor == nullptr || !fits(key, *tensor, dtype, shape))
-        return HostTensor::shape_only(request.number ? DType::kFloat32 : dtype, shape);
-    HostTensor result = dtype == DType::kFloat32 ? tensor->to_float32() : tensor->contiguous();
-    need_finite(key, result);
-    return result;
-}
-
-bool CheckpointSource::fits(const std::string &key, const HostTensor &tensor, DType dtype,
-                            const Shape &shape) {
-    const bool converted = dtype == DType::kFloat32; // as PyTorch's copy_ does
-    if (tensor.shape() != shape)
-        wrong_.push_back(fmt::format("\"{}\" is {}, expected {}", key, shape_text(tensor.shape()),
-                                     shape_text(shape)));
-    else if (!converted && tensor.dtype() != dtype)
-        wrong_.push_back(fmt::format("\"{}\" is {}, expected {}", key, dtype_name(tensor.dtype()),
-                                     dtype_name(dtype)));
-    else
-        return true;
-    return false;
-}
-
-std::vector<HostTensor> CheckpointSource::packed(const ParameterSpec &spec) {
-    unused_.erase(spec.key);
-    const auto found = values_.find(spec.key);
-    const auto *parts = found == values_.end()
-                            ? nullptr
-                            : std::get_if<std::vector<HostTensor>>(found->second);
-    if (parts == nullptr || parts->size() != 2) {
-        missing_.push_back(spec.key);
-        return packed_shapes(spec);
-    }
-    if (!fits(spec.key, parts->front(), spec.dtype, spec.shape) ||
-        !fits(spec.key, parts->back(), DType::kFloat32, {spec.shape.at(0)}))
-        return packed_shapes(spec);
-    std::vector<HostTensor> result{parts->front().contiguous(), parts->back().to_float32()};
-    need_finite(spec.key, result.back());
-    return result;
-}
-
-void CheckpointSource::finish(const std::string &builder, const std::string &file) const {
-    if (missing_.empty() && unused_.empty() && wrong_.empty())
-        return;
-    std::vector<std::string> missing;
-    const std::vector<std::string> unused(unused_.begin(), unused_.end());
-    for (const std::string &key : missing_)
-        missing.push_back(
-            fmt::format("\"{}\"{}", key, missing.empty() ? did_you_mean(key, unused) : ""));
-    std::vector<std::string> unexpected;
-    unexpected.reserve(unused.size());
-    for (const std::string &key : unused)
-        unexpected.push_back("\"" + key + "\"");
-    throw Error(ErrorKind::kMismatch,
-                fmt::format("{} does not fit {}{}{}{}", file, builder, summary("missing ", missing),
-                            summary("unexpected ", unexpected), summary("", wrong_)));
 }
 
 StateValue ParameterStore::get(const ParameterRequest &request) {

@@ -23,7 +23,7 @@ struct ParameterRequest {
     Distribution distribution; ///< for random initialisation
     bool optional = false;     ///< a checkpoint may lack it
     HostTensor initial = {};   ///< of a buffer whose values are known; instead of the distribution
-    bool number = false; ///< one element of any dtype and rank; comes as float32
+    bool number = false;       ///< one element of any dtype and rank; comes as float32
 };
 
 /// Hands out parameters by state-dict key, as the request's kind of value.
@@ -32,6 +32,9 @@ public:
     virtual ~ParameterSource() = default;
     virtual StateValue get(const ParameterRequest &request) = 0;
 };
+
+/// The kind of value that is asked for, without bytes.
+StateValue shapes_of(const ParameterSpec &spec);
 
 /// Shapes without bytes.
 class ShapeSource : public ParameterSource {
@@ -67,7 +70,8 @@ public:
 private:
     const HostTensor *find(std::string_view key) const;
     HostTensor tensor(const ParameterRequest &request);
-    std::vector<HostTensor> packed(const ParameterSpec &spec);
+    StateValue packed(const ParameterSpec &spec);
+    std::vector<HostTensor> unpacked(std::string_view key);
     /// Notes what is wrong, if anything.
     bool fits(const std::string &key, const HostTensor &tensor, DType dtype, const Shape &shape);
 

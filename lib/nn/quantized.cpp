@@ -25,8 +25,8 @@ Affine converted_affine(const Scope &s, const Shape &shape) {
 
 /// How the result of what stands at `s` is stored.
 Affine result_affine(const Scope &s, const Shape &shape = {}) {
-    const Affine affine = is_aware(s) ? activation_affine(s / "activation_post_process")
-                                      : converted_affine(s, shape);
+    const Affine affine =
+        is_aware(s) ? activation_affine(s / "activation_post_process") : converted_affine(s, shape);
     const bool sound = std::isfinite(affine.scale) && affine.scale > 0 && affine.zero_point >= 0 &&
                        affine.zero_point <= 255;
     if (!sound)
@@ -52,8 +52,8 @@ QuantizedLayer converted_linear(const Scope &s, const Shape &weight) {
 
 void check_weight(const Scope &s, const HostTensor &weight) {
     const Quantization *quantization = weight.quantization().get();
-    const bool fits = quantization != nullptr && (!quantization->per_channel ||
-                                                  quantization->axis == 0);
+    const bool fits =
+        quantization != nullptr && (!quantization->per_channel || quantization->axis == 0);
     if (weight.has_data() && !fits)
         throw Error(ErrorKind::kMismatch, "the weight of \"" + s.path() +
                                               "\" is not quantized as a whole or by its outputs");

@@ -56,9 +56,9 @@ at::Tensor weight_tensor(const HostTensor &weight) {
         return at::from_blob(const_cast<Number *>(numbers.data()), {int64_t(numbers.size())}, type)
             .clone();
     };
-    return at::_make_per_channel_quantized_tensor(
-        stored, column(quantization.scales, at::kDouble), column(quantization.zero_points, at::kLong),
-        quantization.axis);
+    return at::_make_per_channel_quantized_tensor(stored, column(quantization.scales, at::kDouble),
+                                                  column(quantization.zero_points, at::kLong),
+                                                  quantization.axis);
 }
 
 struct Pack {
@@ -105,17 +105,15 @@ struct Call {
                                {in[0], in[1], op.to.scale, op.to.zero_point});
     }
     at::Tensor operator()(const op::QuantizedMul &op) const {
-        return call_for_tensor("quantized::mul", "",
-                               {in[0], in[1], op.to.scale, op.to.zero_point});
+        return call_for_tensor("quantized::mul", "", {in[0], in[1], op.to.scale, op.to.zero_point});
     }
     at::Tensor operator()(const op::QuantizedConcat &op) const {
-        return call_for_tensor("quantized::cat", "",
-                               {std::vector(in.begin(), in.end()), op.dim, op.to.scale,
-                                op.to.zero_point});
+        return call_for_tensor(
+            "quantized::cat", "",
+            {std::vector(in.begin(), in.end()), op.dim, op.to.scale, op.to.zero_point});
     }
     at::Tensor operator()(const op::QuantizedHardswish &op) const {
-        return call_for_tensor("quantized::hardswish", "",
-                               {in[0], op.to.scale, op.to.zero_point});
+        return call_for_tensor("quantized::hardswish", "", {in[0], op.to.scale, op.to.zero_point});
     }
     template<typename Other>
     at::Tensor operator()(const Other & /*op*/) const {
