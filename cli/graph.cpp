@@ -19,7 +19,8 @@ nlohmann::ordered_json parameters_json(const GraphRequest &request) {
         list.push_back({{"name", spec.key},
                         {"dtype", dtype_name(spec.dtype)},
                         {"shape", spec.shape},
-                        {"trainable", spec.trainable}});
+                        {"trainable", spec.trainable},
+                        {"kind", state_kind_name(spec.kind)}});
     return list;
 }
 

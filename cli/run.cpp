@@ -41,8 +41,8 @@ void choose_parameters(const RunOptions &options, EngineConfig &config) {
     // "DEFAULT" and "IMAGENET1K_V2" mean a member of the model's own enum, as in Python.
     const bool member = options.weights.find_first_of("./") == std::string::npos;
     const WeightsEnum &known = get_model_weights(options.model);
-    const Weights weights =
-        member ? known.verify(options.weights) : known.verify(find_weights(options.weights));
+    const Weights weights = member ? known.verify(options.weights, config.arguments)
+                                   : known.verify(find_weights(options.weights), config.arguments);
     config.arguments = builder_arguments(weights, config.arguments);
     config.strip_prefix = weights.strip_prefix();
     config.checkpoint = interruptible([&weights] {

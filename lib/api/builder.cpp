@@ -64,18 +64,19 @@ std::shared_ptr<const Checkpoint> read_checkpoint(const Weights &weights, bool p
 
 } // namespace
 
-std::optional<Weights> WeightsArgument::resolve(const WeightsEnum &weights) const {
+std::optional<Weights> WeightsArgument::resolve(const WeightsEnum &weights,
+                                                const Arguments &given) const {
     if (const auto *name = std::get_if<std::string>(&value_))
-        return weights.verify(*name);
+        return weights.verify(*name, given);
     if (const auto *member = std::get_if<Weights>(&value_))
-        return weights.verify(*member);
+        return weights.verify(*member, given);
     return std::nullopt;
 }
 
 Model ModelBuilder::operator()(const ModelOptions &options) const {
     const WeightsEnum &known = get_model_weights(name_);
     refuse_pretrained(known, options.arguments);
-    const std::optional<Weights> weights = options.weights.resolve(known);
+    const std::optional<Weights> weights = options.weights.resolve(known, options.arguments);
     EngineConfig config;
     config.builder = known.builder();
     config.arguments = weights ? builder_arguments(*weights, options.arguments) : options.arguments;

@@ -41,6 +41,11 @@ EngineLibrary *open_engine_library() {
 
 } // namespace
 
+std::string_view state_kind_name(StateKind kind) {
+    constexpr std::string_view kNames[] = {"tensor", "packed", "dtype"};
+    return kNames[size_t(kind)];
+}
+
 Engine::~Engine() = default;
 EngineLibrary::~EngineLibrary() = default;
 

@@ -23,7 +23,7 @@ public:
     explicit Network(const EngineConfig &config);
 
     const std::string &name() const { return builder_.name; }
-    int64_t num_params() const { return parameters_.num_params(); }
+    int64_t num_params() const { return count_parameters(builder_, arguments_); }
     /// The graph as built, for the usual input.
     std::string text() const;
 

@@ -9,7 +9,11 @@
 namespace tvw {
 
 std::string type_text(const TensorType &type) {
-    return fmt::format("{} [{}]", dtype_name(type.dtype), fmt::join(type.shape, ", "));
+    std::string text = fmt::format("{} [{}]", dtype_name(type.dtype), fmt::join(type.shape, ", "));
+    if (type.affine)
+        text += fmt::format(" scale={} zero_point={}", float(type.affine->scale),
+                            type.affine->zero_point);
+    return text;
 }
 
 ValueId Graph::add_input(std::string name, TensorType type) {

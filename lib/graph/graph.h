@@ -5,6 +5,7 @@
 #include "graph/op.h"
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,11 +18,12 @@ namespace tvw {
 struct TensorType {
     DType dtype = DType::kFloat32;
     Shape shape;
+    std::optional<Affine> affine = {}; ///< of quint8; a constant's tensor knows its own
 
     bool operator==(const TensorType &) const = default;
 };
 
-/// "float32 [1, 3, 224, 224]".
+/// "float32 [1, 3, 224, 224]"; "quint8 [1, 64] scale=0.5 zero_point=3".
 std::string type_text(const TensorType &type);
 
 /// The index of the node that makes the value: every operation has one result.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Shape rules of every operation; they are PyTorch's.
 #include "graph/graph.h"
+#include "graph/stored.h"
 
 #include <tvw/error.h>
 
@@ -111,6 +112,10 @@ struct Infer {
         const Shape &x = need_rank(only(), 4, "input");
         return {in[0].dtype, {x[0], x[1], pool.output[0], pool.output[1]}};
     }
+    TensorType operator()(const op::SpatialMean & /*op*/) const {
+        const Shape &x = need_rank(only(), 4, "input");
+        return {in[0].dtype, {x[0], x[1]}};
+    }
     TensorType operator()(const op::Flatten &flatten) const {
         const Shape &x = only().shape;
         dim_of(x, flatten.start);
@@ -200,7 +205,42 @@ struct Infer {
         return result;
     }
 
+    TensorType operator()(const op::Quantize &quantize) const {
+        if (only().dtype != DType::kFloat32)
+            refuse(fmt::format("takes float32, got {}", dtype_name(in[0].dtype)));
+        return {DType::kQUInt8, in[0].shape, quantize.to};
+    }
+    TensorType operator()(const op::Dequantize & /*op*/) const {
+        return {DType::kFloat32, only().shape};
+    }
+    TensorType operator()(const op::QuantizedConv2d &conv) const {
+        return layer(conv.conv, conv.to);
+    }
+    TensorType operator()(const op::QuantizedLinear &linear) const {
+        return layer(op::Linear{}, linear.to);
+    }
+    TensorType operator()(const op::QuantizedAdd &add) const { return as(op::Add{}, add.to); }
+    TensorType operator()(const op::QuantizedMul &mul) const { return as(op::Mul{}, mul.to); }
+    TensorType operator()(const op::QuantizedConcat &concat) const {
+        return as(op::Concat{concat.dim}, concat.to);
+    }
+    TensorType operator()(const op::QuantizedHardswish &hardswish) const {
+        return as(op::Activation{}, hardswish.to);
+    }
+
 private:
+    /// The shape that the operation on real numbers gives, quantized.
+    template<typename Real>
+    TensorType as(const Real &real, const Affine &to) const {
+        return {DType::kQUInt8, (*this)(real).shape, to};
+    }
+    template<typename Real>
+    TensorType layer(const Real &real, const Affine &to) const {
+        need_count(in, 3, 3);
+        if (in[1].dtype != DType::kQInt8 || in[2].dtype != DType::kFloat32)
+            refuse("takes a weight of qint8 and a bias of float32");
+        return as(real, to);
+    }
     static size_t dim_of(const Shape &shape, int64_t dim) {
         if (dim < 0 || dim >= int64_t(shape.size()))
             refuse(fmt::format("{} has no dimension {}", shape_text(shape), dim));
@@ -235,7 +275,11 @@ private:
 } // namespace
 
 TensorType infer_type(const Op &op, std::span<const TensorType> inputs) {
-    return std::visit(Infer{inputs}, op);
+    check_stored(op, inputs);
+    TensorType result = std::visit(Infer{inputs}, op);
+    if (!result.affine)
+        result.affine = kept_affine(op, inputs);
+    return result;
 }
 
 } // namespace tvw

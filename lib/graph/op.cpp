@@ -55,6 +55,17 @@ struct AttributesOf {
             .add("groups", conv.groups, usual.groups)
             .text();
     }
+    std::string operator()(const op::Quantize &quantize) const {
+        const bool fbgemm = quantize.engine == QuantizedEngine::kFbgemm;
+        return Attributes().append("engine", fbgemm ? "fbgemm" : "qnnpack").text();
+    }
+    std::string operator()(const op::QuantizedConv2d &conv) const {
+        return with_relu((*this)(conv.conv), conv.relu);
+    }
+    std::string operator()(const op::QuantizedAdd &add) const { return with_relu({}, add.relu); }
+    std::string operator()(const op::QuantizedConcat &concat) const {
+        return (*this)(op::Concat{concat.dim});
+    }
     std::string operator()(const op::BatchNorm &norm) const {
         return Attributes().append("eps", fmt::format("{}", norm.eps)).text();
     }
@@ -111,6 +122,9 @@ struct AttributesOf {
     }
 
 private:
+    static std::string with_relu(std::string text, bool relu) {
+        return relu ? text + (text.empty() ? "relu" : " relu") : text;
+    }
     template<typename Pool>
     static Attributes window(const Pool &pool) {
         const Pool usual;

@@ -19,6 +19,16 @@ using Size2 = std::array<int64_t, 2>;
 /// Top, left, bottom, right.
 using Padding = std::array<int64_t, 4>;
 
+/// How a value is stored as quint8: real = (stored - zero_point) · scale.
+struct Affine {
+    double scale = 1;
+    int64_t zero_point = 0;
+    bool operator==(const Affine &) const = default;
+};
+
+/// LibTorch's engines for quantized operations, which round differently.
+enum class QuantizedEngine { kFbgemm, kQnnpack };
+
 namespace op {
 
 /// A graph's input; no inputs of its own.
@@ -102,6 +112,11 @@ struct AvgPool2d {
 struct AdaptiveAvgPool2d {
     static constexpr std::string_view kName = "adaptive_avg_pool2d";
     Size2 output{1, 1};
+};
+
+/// x; the mean of each channel, [N, C].
+struct SpatialMean {
+    static constexpr std::string_view kName = "spatial_mean";
 };
 
 /// x; joins all dimensions from `start` on.
@@ -189,13 +204,71 @@ struct Identity {
     std::string_view of; ///< "dropout", "stochastic_depth"
 };
 
+// Quantized values are quint8. Those that only move or choose elements go through the operations
+// above; these compute with them, and quantize their result as `to`.
+
+/// x float32. Everything quantized in a graph is computed by one engine.
+struct Quantize {
+    static constexpr std::string_view kName = "quantize";
+    Affine to;
+    QuantizedEngine engine = QuantizedEngine::kFbgemm;
+};
+
+/// x; float32 again.
+struct Dequantize {
+    static constexpr std::string_view kName = "dequantize";
+};
+
+/// x, weight qint8 quantized as a whole or by output channel, bias float32 [O].
+struct QuantizedConv2d {
+    static constexpr std::string_view kName = "quantized_conv2d";
+    Conv2d conv;
+    Affine to;
+    bool relu = false; ///< of the result
+};
+
+/// x, weight and bias as of QuantizedConv2d.
+struct QuantizedLinear {
+    static constexpr std::string_view kName = "quantized_linear";
+    Affine to;
+};
+
+/// a, b.
+struct QuantizedAdd {
+    static constexpr std::string_view kName = "quantized_add";
+    Affine to;
+    bool relu = false; ///< of the result
+};
+
+/// a, b.
+struct QuantizedMul {
+    static constexpr std::string_view kName = "quantized_mul";
+    Affine to;
+};
+
+/// As Concat.
+struct QuantizedConcat {
+    static constexpr std::string_view kName = "quantized_concat";
+    int64_t dim = 1;
+    Affine to;
+};
+
+/// x; element by element.
+struct QuantizedHardswish {
+    static constexpr std::string_view kName = "quantized_hardswish";
+    Affine to;
+};
+
 } // namespace op
 
 using Op =
     std::variant<op::Input, op::Constant, op::Conv2d, op::BatchNorm, op::Linear, op::Activation,
-                 op::Add, op::Mul, op::MaxPool2d, op::AvgPool2d, op::AdaptiveAvgPool2d, op::Flatten,
-                 op::Reshape, op::Permute, op::Concat, op::Slice, op::PadEnd, op::Roll, op::Gather,
-                 op::LayerNorm, op::Softmax, op::MatMul, op::Normalize, op::ClampMax, op::Identity>;
+                 op::Add, op::Mul, op::MaxPool2d, op::AvgPool2d, op::AdaptiveAvgPool2d,
+                 op::SpatialMean, op::Flatten, op::Reshape, op::Permute, op::Concat, op::Slice,
+                 op::PadEnd, op::Roll, op::Gather, op::LayerNorm, op::Softmax, op::MatMul,
+                 op::Normalize, op::ClampMax, op::Identity, op::Quantize, op::Dequantize,
+                 op::QuantizedConv2d, op::QuantizedLinear, op::QuantizedAdd, op::QuantizedMul,
+                 op::QuantizedConcat, op::QuantizedHardswish>;
 
 /// "conv2d"; an activation goes by its own name ("relu").
 std::string_view op_name(const Op &op);

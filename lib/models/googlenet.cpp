@@ -14,6 +14,7 @@ struct Variant {
 };
 
 constexpr Variant kVariants[] = {{"googlenet"}};
+constexpr std::string_view kQuantized[] = {"googlenet"};
 
 /// Channels of a module: 1×1, 3×3 reduced and full, 5×5 reduced and full, after pooling.
 struct Module {
@@ -46,11 +47,11 @@ Value inception(const Scope &s, Value x, const Module &module) {
                               basic_conv(three / 1, basic_conv(three / 0, x, module.five_reduced),
                                          module.five, {.kernel = 3}),
                               basic_conv(s / "branch4" / 1, pooled, module.pooled)};
-    return concat(branches, 1);
+    return concat(s / "cat", branches, 1);
 }
 
-void auxiliary_head(const Scope &s, int64_t channels, int64_t num_classes) {
-    Value x = basic_conv(s / "conv", stand_in(s.graph(), {1, channels, 4, 4}), 128);
+void auxiliary_head(const Scope &s, Value trunk, int64_t channels, int64_t num_classes) {
+    Value x = basic_conv(s / "conv", stand_in(trunk, {1, channels, 4, 4}), 128);
     x = relu(linear(s / "fc1", flatten(x), 1024));
     linear(s / "fc2", dropout(x), num_classes);
 }
@@ -67,6 +68,7 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
 
     if (transform_input)
         x = transform_inception_input(x);
+    x = quantize(s / "quant", x);
     x = max_pool(basic_conv(s / "conv1", x, 64, {.kernel = 7, .stride = 2}), pool);
     x = basic_conv(s / "conv2", x, 64);
     x = max_pool(basic_conv(s / "conv3", x, 192, {.kernel = 3}), pool);
@@ -79,28 +81,25 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
     for (const Module &module : k5)
         x = inception(s / module.name, x, module);
     if (aux_logits) {
-        auxiliary_head(s / "aux1", 512, num_classes);
-        auxiliary_head(s / "aux2", 528, num_classes);
+        auxiliary_head(s / "aux1", x, 512, num_classes);
+        auxiliary_head(s / "aux2", x, 528, num_classes);
     }
-    return linear(s / "fc", dropout(flatten(adaptive_avg_pool(x))), num_classes);
+    x = dropout(flatten(adaptive_avg_pool(x)));
+    return dequantize(linear(s / "fc", x, num_classes));
 }
 
 /// A checkpoint may have been saved without its auxiliary heads.
 void adapt(Arguments &arguments, const ShapeOf &shape_of) {
-    if (shape_of("aux1.fc2.weight").empty())
+    if (shape_of("aux1.conv.conv.weight").empty())
         arguments.emplace("aux_logits", false);
-}
-
-/// Only who asks for them keeps the auxiliary heads of a published checkpoint.
-void reduce(Arguments &arguments, const Arguments &given) {
-    if (!given.contains("aux_logits"))
-        arguments["aux_logits"] = false;
 }
 
 } // namespace
 
 nn::Family googlenet() {
-    return make_family(kVariants, build, {.adapt = adapt, .reduce = reduce});
+    const Hooks hooks{.adapt = adapt, .reduce = drop_auxiliary_heads};
+    return with_quantized(make_family(kVariants, build, hooks), kQuantized,
+                          {.reduce = drop_auxiliary_heads});
 }
 
 } // namespace tvw

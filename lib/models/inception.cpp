@@ -13,6 +13,7 @@ struct Variant {
 };
 
 constexpr Variant kVariants[] = {{"inception_v3"}};
+constexpr std::string_view kQuantized[] = {"inception_v3"};
 
 constexpr Extent k1x7{1, 7};
 constexpr Extent k7x1{7, 1};
@@ -49,7 +50,7 @@ Value inception_a(const Scope &s, Value x, int64_t pool_channels) {
                {"branch3x3dbl_2", 96, {.kernel = 3}},
                {"branch3x3dbl_3", 96, {.kernel = 3}}}),
         pool_branch(s, x, pool_channels)};
-    return concat(branches, 1);
+    return concat(s / "myop", branches, 1);
 }
 
 Value inception_b(const Scope &s, Value x) {
@@ -59,7 +60,7 @@ Value inception_b(const Scope &s, Value x) {
                                      {"branch3x3dbl_2", 96, {.kernel = 3}},
                                      {"branch3x3dbl_3", 96, kReduce}}),
                               max_pool(x, {.kernel = 3, .stride = 2})};
-    return concat(branches, 1);
+    return concat(s / "myop", branches, 1);
 }
 
 Value inception_c(const Scope &s, Value x, int64_t width) {
@@ -75,7 +76,7 @@ Value inception_c(const Scope &s, Value x, int64_t width) {
                                      {"branch7x7dbl_4", width, {.kernel = k7x1}},
                                      {"branch7x7dbl_5", 192, {.kernel = k1x7}}}),
                               pool_branch(s, x, 192)};
-    return concat(branches, 1);
+    return concat(s / "myop", branches, 1);
 }
 
 Value inception_d(const Scope &s, Value x) {
@@ -86,29 +87,30 @@ Value inception_d(const Scope &s, Value x) {
                                      {"branch7x7x3_3", 192, {.kernel = k7x1}},
                                      {"branch7x7x3_4", 192, kReduce}}),
                               max_pool(x, {.kernel = 3, .stride = 2})};
-    return concat(branches, 1);
+    return concat(s / "myop", branches, 1);
 }
 
 /// A 1×3 and a 3×1 convolution of the same input.
-Value split(const Scope &s, Value x, const char *wide, const char *high) {
+Value split(const Scope &s, Value x, const char *wide, const char *high, const char *sum) {
     const Value halves[] = {chain(s, x, {{wide, 384, {.kernel = k1x3}}}),
                             chain(s, x, {{high, 384, {.kernel = k3x1}}})};
-    return concat(halves, 1);
+    return concat(s / sum, halves, 1);
 }
 
 Value inception_e(const Scope &s, Value x) {
     const Value one = chain(s, x, {{"branch1x1", 320}});
     const Value three =
-        split(s, chain(s, x, {{"branch3x3_1", 384}}), "branch3x3_2a", "branch3x3_2b");
+        split(s, chain(s, x, {{"branch3x3_1", 384}}), "branch3x3_2a", "branch3x3_2b", "myop1");
     const Value doubled =
         chain(s, x, {{"branch3x3dbl_1", 448}, {"branch3x3dbl_2", 384, {.kernel = 3}}});
-    const Value branches[] = {one, three, split(s, doubled, "branch3x3dbl_3a", "branch3x3dbl_3b"),
+    const Value branches[] = {one, three,
+                              split(s, doubled, "branch3x3dbl_3a", "branch3x3dbl_3b", "myop2"),
                               pool_branch(s, x, 192)};
-    return concat(branches, 1);
+    return concat(s / "myop3", branches, 1);
 }
 
-void auxiliary_head(const Scope &s, int64_t num_classes) {
-    Value x = basic_conv(s / "conv0", stand_in(s.graph(), {1, 768, 5, 5}), 128);
+void auxiliary_head(const Scope &s, Value trunk, int64_t num_classes) {
+    Value x = basic_conv(s / "conv0", stand_in(trunk, {1, 768, 5, 5}), 128);
     const Scope fine = s.with_init({.conv_weight = Init::normal(0.01)});
     x = basic_conv(fine / "conv1", x, 768, {.kernel = 5, .padding = 0});
     linear(s.with_init({.linear_weight = Init::normal(0.001)}) / "fc", flatten(x), num_classes);
@@ -125,6 +127,7 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
 
     if (transform_input)
         x = transform_inception_input(x);
+    x = quantize(s / "quant", x);
     x = chain(s, x,
               {{"Conv2d_1a_3x3", 32, kReduce},
                {"Conv2d_2a_3x3", 32, {.kernel = 3, .padding = 0}},
@@ -141,23 +144,25 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
     x = inception_c(s / "Mixed_6d", x, 160);
     x = inception_c(s / "Mixed_6e", x, 192);
     if (aux_logits)
-        auxiliary_head(s / "AuxLogits", num_classes);
+        auxiliary_head(s / "AuxLogits", x, num_classes);
     x = inception_d(s / "Mixed_7a", x);
     x = inception_e(s / "Mixed_7b", x);
     x = inception_e(s / "Mixed_7c", x);
-    return linear(s / "fc", flatten(dropout(adaptive_avg_pool(x))), num_classes);
+    x = flatten(dropout(adaptive_avg_pool(x)));
+    return dequantize(linear(s / "fc", x, num_classes));
 }
 
 /// A checkpoint may have been saved without its auxiliary head.
 void adapt(Arguments &arguments, const ShapeOf &shape_of) {
-    if (shape_of("AuxLogits.fc.weight").empty())
+    if (shape_of("AuxLogits.conv0.conv.weight").empty())
         arguments.emplace("aux_logits", false);
 }
 
 } // namespace
 
 nn::Family inception() {
-    return make_family(kVariants, build, {.adapt = adapt});
+    return with_quantized(make_family(kVariants, build, {.adapt = adapt}), kQuantized,
+                          {.reduce = drop_auxiliary_heads});
 }
 
 } // namespace tvw

@@ -14,7 +14,13 @@ struct Variant {
 };
 
 constexpr Variant kVariants[] = {{"mobilenet_v2"}};
-constexpr auto kRelu6 = Activation::kRelu6;
+constexpr std::string_view kQuantized[] = {"mobilenet_v2"};
+
+/// A network that can be quantized has ReLU instead, also where it is not.
+Activation relu6(const Scope &s) {
+    return s.quantized_form().kind == QuantizedForm::Kind::kNone ? Activation::kRelu6
+                                                                 : Activation::kRelu;
+}
 
 /// Table 2 of the paper.
 struct Row {
@@ -29,16 +35,17 @@ constexpr Row kRows[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4
 
 /// Unlike later networks' blocks, this one keeps convolution and norm of its projection apart.
 Value block(const Scope &s, Value x, int64_t expand, int64_t out, int64_t stride) {
+    const Scope inner = s / "conv";
     const int64_t hidden = x.channels() * expand;
     int64_t child = 0;
     Value y = x;
     if (expand != 1)
-        y = conv_norm_activation(s / child++, y, hidden, {}, kRelu6);
-    y = conv_norm_activation(s / child++, y, hidden,
-                             {.kernel = 3, .stride = stride, .groups = hidden}, kRelu6);
-    y = conv(s / child++, y, out);
-    y = batch_norm(s / child, y);
-    return stride == 1 && x.channels() == out ? add(x, y) : y;
+        y = conv_norm_activation(inner / child++, y, hidden, {}, relu6(s));
+    y = conv_norm_activation(inner / child++, y, hidden,
+                             {.kernel = 3, .stride = stride, .groups = hidden}, relu6(s));
+    y = conv(inner / child++, y, out);
+    y = batch_norm(inner / child, y);
+    return add_if(stride == 1 && x.channels() == out, s / "skip_add", x, y);
 }
 
 Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant & /*only one*/) {
@@ -56,23 +63,24 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
                                     .linear_bias = Init::kZeros});
     const Scope features = s / "features";
     int64_t index = 0;
+    x = quantize(s / "quant", x);
     x = conv_norm_activation(features / index++, x, channels(32, width_mult),
-                             {.kernel = 3, .stride = 2}, kRelu6);
+                             {.kernel = 3, .stride = 2}, relu6(s));
     for (const Row &row : kRows) {
         for (int64_t i = 0; i < row.layers; ++i)
-            x = block(features / index++ / "conv", x, row.expand, channels(row.out, width_mult),
+            x = block(features / index++, x, row.expand, channels(row.out, width_mult),
                       i == 0 ? row.stride : 1);
     }
     x = conv_norm_activation(features / index, x, channels(1280, std::max(1.0, width_mult)), {},
-                             kRelu6);
+                             relu6(s));
     x = dropout(flatten(adaptive_avg_pool(x)));
-    return linear(s / "classifier" / 1, x, num_classes);
+    return dequantize(linear(s / "classifier" / 1, x, num_classes));
 }
 
 } // namespace
 
 nn::Family mobilenetv2() {
-    return make_family(kVariants, build);
+    return with_quantized(make_family(kVariants, build), kQuantized, {.backend = "qnnpack"});
 }
 
 } // namespace tvw

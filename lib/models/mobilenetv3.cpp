@@ -67,6 +67,8 @@ constexpr Variant kVariants[] = {
     {"mobilenet_v3_small", kSmall, 1024},
 };
 
+constexpr std::string_view kQuantized[] = {"mobilenet_v3_large"};
+
 /// What the arguments make of a row.
 struct Config {
     double width_mult;
@@ -94,7 +96,7 @@ Value block(const Scope &s, Value x, const Row &row, const Config &config) {
                            .eps = kEps,
                            .squeeze_channels = row.squeeze ? make_divisible(double(quarter)) : 0,
                            .squeeze_gate = Activation::kHardsigmoid});
-    return row.stride == 1 && x.channels() == y.channels() ? add(y, x) : y;
+    return add_if(row.stride == 1 && x.channels() == y.channels(), s / "skip_add", x, y);
 }
 
 Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant &variant) {
@@ -109,6 +111,7 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
                                     .linear_bias = Init::kZeros});
     const Scope features = s / "features";
     int64_t index = 0;
+    x = quantize(s / "quant", x);
     x = conv_norm_activation(features / index++, x, config.channels(16, false),
                              {.kernel = 3, .stride = 2}, kHardswish, kEps);
     for (const Row &row : variant.rows)
@@ -116,14 +119,16 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
     x = conv_norm_activation(features / index, x, 6 * x.channels(), {}, kHardswish, kEps);
     x = flatten(adaptive_avg_pool(x));
     const Scope classifier = s / "classifier";
-    x = activation(linear(classifier / 0, x, config.channels(variant.last_channels)), kHardswish);
-    return linear(classifier / 3, dropout(x), num_classes);
+    x = linear(classifier / 0, x, config.channels(variant.last_channels));
+    x = activation(classifier / 1, x, kHardswish);
+    return dequantize(linear(classifier / 3, dropout(x), num_classes));
 }
 
 } // namespace
 
 nn::Family mobilenetv3() {
-    return make_family(kVariants, build);
+    return with_quantized(make_family(kVariants, build), kQuantized,
+                          {.backend = "qnnpack", .aware = true});
 }
 
 } // namespace tvw

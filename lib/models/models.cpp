@@ -82,4 +82,13 @@ Graph build_graph(const nn::Builder &builder, const Arguments &arguments, const 
     return graph;
 }
 
+int64_t count_parameters(const nn::Builder &builder, Arguments arguments) {
+    arguments.erase("quantize");
+    nn::ShapeSource shapes;
+    nn::ParameterStore store;
+    store.set_source(&shapes);
+    build_graph(builder, arguments, builder.usual_input(arguments), store);
+    return store.num_params();
+}
+
 } // namespace tvw

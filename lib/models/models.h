@@ -17,4 +17,7 @@ const nn::Builder &find_builder(std::string_view name);
 Graph build_graph(const nn::Builder &builder, const Arguments &arguments, const Shape &input,
                   nn::ParameterSource &parameters);
 
+/// Elements of all parameters that training learns; of a quantized network those it had before.
+int64_t count_parameters(const nn::Builder &builder, Arguments arguments);
+
 } // namespace tvw

@@ -36,6 +36,9 @@ constexpr Variant kVariants[] = {
     {"wide_resnet101_2", Block::kBottleneck, {3, 4, 23, 3}, 1, 128},
 };
 
+constexpr std::string_view kQuantized[] = {"resnet18", "resnet50", "resnext101_32x8d",
+                                           "resnext101_64x4d"};
+
 /// What all blocks of one network have in common, and where the dilation stands.
 struct Config {
     Block block;
@@ -75,7 +78,8 @@ Value residual(const Scope &s, Value x, int64_t planes, int64_t stride, int64_t 
         const Scope down = s / "downsample";
         x = batch_norm(down / 1, conv(down / 0, x, y.channels(), {.stride = stride}));
     }
-    return relu(add(y, x));
+    const char *sum = config.block == Block::kBasic ? "add_relu" : "skip_add_relu";
+    return relu(add(s / sum, y, x));
 }
 
 Value stage(const Scope &s, Value x, int64_t planes, int64_t blocks, int64_t stride, bool dilate,
@@ -113,19 +117,19 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
     check(arguments.builder(), config, dilate);
 
     const Scope s = root.with_init({.conv_weight = Init::kKaimingNormalFanOut});
-    x = conv(s / "conv1", x, 64, {.kernel = 7, .stride = 2});
+    x = conv(s / "conv1", quantize(s / "quant", x), 64, {.kernel = 7, .stride = 2});
     x = max_pool(relu(batch_norm(s / "bn1", x)), {.kernel = 3, .stride = 2, .padding = 1});
     x = stage(s / "layer1", x, 64, variant.layers[0], 1, false, config);
     x = stage(s / "layer2", x, 128, variant.layers[1], 2, dilate[0], config);
     x = stage(s / "layer3", x, 256, variant.layers[2], 2, dilate[1], config);
     x = stage(s / "layer4", x, 512, variant.layers[3], 2, dilate[2], config);
-    return linear(s / "fc", flatten(adaptive_avg_pool(x)), num_classes);
+    return dequantize(linear(s / "fc", flatten(adaptive_avg_pool(x)), num_classes));
 }
 
 } // namespace
 
 nn::Family resnet() {
-    return make_family(kVariants, build);
+    return with_quantized(make_family(kVariants, build), kQuantized);
 }
 
 } // namespace tvw

@@ -20,6 +20,8 @@ constexpr Variant kVariants[] = {
     {"shufflenet_v2_x1_5", {24, 176, 352, 704, 1024}},
     {"shufflenet_v2_x2_0", {24, 244, 488, 976, 2048}},
 };
+constexpr std::string_view kQuantized[] = {"shufflenet_v2_x0_5", "shufflenet_v2_x1_0",
+                                           "shufflenet_v2_x1_5", "shufflenet_v2_x2_0"};
 constexpr int64_t kRepeats[] = {4, 8, 4};
 
 /// Convolution and norm at the children `at` and `at + 1`.
@@ -52,11 +54,12 @@ Value block(const Scope &s, Value x, int64_t out, int64_t stride) {
     const Value kept = split ? slice(x, 1, 0, half) : branch1(s / "branch1", x, half);
     const Value rest = split ? slice(x, 1, half, x.channels()) : x;
     const Value parts[] = {kept, branch2(s / "branch2", rest, half, stride)};
-    return channel_shuffle(concat(parts, 1));
+    return channel_shuffle(concat(s / "cat", parts, 1));
 }
 
 Value build(const Scope &s, Value x, ArgumentReader &arguments, const Variant &variant) {
     const int64_t num_classes = arguments.integer("num_classes", 1000);
+    x = quantize(s / "quant", x);
     x = relu(conv_norm(s / "conv1", 0, x, variant.channels[0], {.kernel = 3, .stride = 2}));
     x = max_pool(x, {.kernel = 3, .stride = 2, .padding = 1});
     for (size_t i = 0; i < std::size(kRepeats); ++i) {
@@ -65,13 +68,13 @@ Value build(const Scope &s, Value x, ArgumentReader &arguments, const Variant &v
             x = block(stage / j, x, variant.channels[i + 1], j == 0 ? 2 : 1);
     }
     x = relu(conv_norm(s / "conv5", 0, x, variant.channels[4]));
-    return linear(s / "fc", flatten(adaptive_avg_pool(x)), num_classes);
+    return dequantize(linear(s / "fc", spatial_mean(x), num_classes));
 }
 
 } // namespace
 
 nn::Family shufflenetv2() {
-    return make_family(kVariants, build);
+    return with_quantized(make_family(kVariants, build), kQuantized);
 }
 
 } // namespace tvw

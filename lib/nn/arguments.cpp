@@ -55,6 +55,15 @@ bool ArgumentReader::boolean(std::string_view name, bool usual) {
     refuse(name, "true or false");
 }
 
+std::string ArgumentReader::text(std::string_view name, std::string usual) {
+    const ArgumentValue *value = find(name);
+    if (value == nullptr)
+        return usual;
+    if (const auto *text = std::get_if<std::string>(value))
+        return *text;
+    refuse(name, "a text");
+}
+
 std::vector<int64_t> ArgumentReader::integers(std::string_view name, std::vector<int64_t> usual) {
     const ArgumentValue *value = find(name);
     if (value == nullptr)

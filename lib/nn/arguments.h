@@ -22,6 +22,7 @@ public:
     int64_t integer(std::string_view name, int64_t usual);
     double number(std::string_view name, double usual);
     bool boolean(std::string_view name, bool usual);
+    std::string text(std::string_view name, std::string usual);
     std::vector<int64_t> integers(std::string_view name, std::vector<int64_t> usual);
     /// A list of true and false, which may be written 1 and 0.
     std::vector<bool> booleans(std::string_view name, std::vector<bool> usual);

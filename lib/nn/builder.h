@@ -6,7 +6,9 @@
 #include "nn/layers.h"
 
 #include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tvw::nn {
@@ -56,5 +58,17 @@ Family make_family(const Variant (&variants)[N],
                           hooks});
     return family;
 }
+
+/// What torchvision.models.quantization does with a family.
+struct Quantizable {
+    std::string backend = "fbgemm"; ///< engine, unless the argument `backend` says otherwise
+    bool aware = false;             ///< checkpoints are those of quantization-aware training
+    void (*reduce)(Arguments &arguments, const Arguments &given) = nullptr; ///< instead of Hooks'
+};
+
+/// The family and, for each of `names`, "quantized_" and that name: the same network with the
+/// further arguments `quantize` and `backend`.
+Family with_quantized(Family family, std::span<const std::string_view> names,
+                      const Quantizable &quantizable = {});
 
 } // namespace tvw::nn

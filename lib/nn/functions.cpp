@@ -48,6 +48,10 @@ Value adaptive_avg_pool(Value x, int64_t output) {
     return emit(op::AdaptiveAvgPool2d{{output, output}}, {x});
 }
 
+Value spatial_mean(Value x) {
+    return emit(op::SpatialMean{}, {x});
+}
+
 Value flatten(Value x, int64_t start) {
     return emit(op::Flatten{start}, {x});
 }

@@ -40,6 +40,9 @@ Value max_pool(Value x, const PoolOptions &options);
 Value avg_pool(Value x, const PoolOptions &options);
 Value adaptive_avg_pool(Value x, int64_t output = 1);
 
+/// The mean of each channel, [N, C].
+Value spatial_mean(Value x);
+
 Value flatten(Value x, int64_t start = 1);
 Value reshape(Value x, Shape shape);
 Value permute(Value x, std::vector<int64_t> order);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nn/inception.h"
 
+#include "nn/emit.h"
+
 namespace tvw::nn {
 
 Value basic_conv(const Scope &s, Value x, int64_t out_channels, const ConvOptions &options) {
@@ -20,8 +22,15 @@ Value transform_inception_input(Value x) {
     return add(x, literal(*x.graph, "transform_input.shift", {3, 1, 1}, shift));
 }
 
-Value stand_in(Graph &graph, const Shape &shape) {
-    return {&graph, graph.add_constant({}, HostTensor::shape_only(DType::kFloat32, shape))};
+Value stand_in(Value like, const Shape &shape) {
+    const Value x{like.graph,
+                  like.graph->add_constant({}, HostTensor::shape_only(DType::kFloat32, shape))};
+    return is_quantized(like) ? emit(op::Quantize{}, {x}) : x;
+}
+
+void drop_auxiliary_heads(Arguments &arguments, const Arguments &given) {
+    if (!given.contains("aux_logits"))
+        arguments["aux_logits"] = false;
 }
 
 } // namespace tvw::nn

@@ -2,7 +2,7 @@
 // What GoogLeNet and Inception v3 have in common.
 #pragma once
 
-#include "nn/layers.h"
+#include "nn/builder.h"
 
 namespace tvw::nn {
 
@@ -13,8 +13,11 @@ Value basic_conv(const Scope &s, Value x, int64_t out_channels, const ConvOption
 /// mean and deviation 0.5.
 Value transform_inception_input(Value x);
 
-/// A value of known shape that leads nowhere: auxiliary heads hold parameters, but only training
-/// runs them.
-Value stand_in(Graph &graph, const Shape &shape);
+/// A value of known shape that leads nowhere, quantized where `like` is: auxiliary heads hold
+/// parameters, but only training runs them.
+Value stand_in(Value like, const Shape &shape);
+
+/// Hooks::reduce: only who asks for them keeps the auxiliary heads of a published checkpoint.
+void drop_auxiliary_heads(Arguments &arguments, const Arguments &given);
 
 } // namespace tvw::nn

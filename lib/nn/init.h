@@ -9,7 +9,12 @@ namespace tvw::nn {
 
 /// What one parameter is drawn from.
 struct Distribution {
-    enum class Kind { kConstant, kNormal, kUniform } kind = Kind::kConstant;
+    enum class Kind {
+        kConstant,
+        kNormal,
+        kUniform,
+        kNone, ///< only calibration or training can tell
+    } kind = Kind::kConstant;
     double scale = 0; ///< the constant, the standard deviation, or the bound
 };
 

@@ -26,16 +26,27 @@ Padding conv_padding(const ConvOptions &options, const Shape &image) {
     return {side.height, side.width, side.height, side.width};
 }
 
+struct ConvShape {
+    op::Conv2d op;
+    Shape weight;
+};
+
+ConvShape conv_shape(Value x, int64_t out_channels, const ConvOptions &options) {
+    return {
+        {{options.stride, options.stride},
+         conv_padding(options, x.shape()),
+         {options.dilation, options.dilation},
+         options.groups},
+        {out_channels, x.channels() / options.groups, options.kernel.height, options.kernel.width}};
+}
+
 } // namespace
 
 Value conv(const Scope &s, Value x, int64_t out_channels, const ConvOptions &options) {
-    const Shape shape{out_channels, x.channels() / options.groups, options.kernel.height,
-                      options.kernel.width};
+    const auto [op, shape] = conv_shape(x, out_channels, options);
+    if (is_quantized(x))
+        return quantized_conv(s, x, op, shape, std::nullopt);
     const Value weight = s.parameter("weight", shape, s.init().conv_weight, shape);
-    const op::Conv2d op{{options.stride, options.stride},
-                        conv_padding(options, x.shape()),
-                        {options.dilation, options.dilation},
-                        options.groups};
     if (!options.bias)
         return emit(op, {x, weight}, s.path());
     const Value bias = s.parameter("bias", {out_channels}, s.init().conv_bias, shape);
@@ -43,6 +54,8 @@ Value conv(const Scope &s, Value x, int64_t out_channels, const ConvOptions &opt
 }
 
 Value batch_norm(const Scope &s, Value x, const NormOptions &options) {
+    if (is_quantized(x)) // the convolution before has it in its weight and bias
+        return x;
     const Shape shape{x.channels()};
     const Value weight = s.parameter("weight", shape, options.weight, shape);
     const Value bias = s.parameter("bias", shape, Init::kZeros, shape);
@@ -66,6 +79,8 @@ Value Linear::operator()(Value x) const {
 }
 
 Value linear(const Scope &s, Value x, int64_t out_features, bool bias) {
+    if (is_quantized(x))
+        return quantized_linear(s, x, out_features);
     return make_linear(s, x.shape().back(), out_features, bias)(x);
 }
 
@@ -85,16 +100,23 @@ Value layer_norm(const Scope &s, Value x, double eps) {
 
 Value conv_norm_activation(const Scope &s, Value x, int64_t out_channels,
                            const ConvOptions &options, std::optional<Activation> kind, double eps) {
-    x = batch_norm(s / 1, conv(s / 0, x, out_channels, options), {.eps = eps});
-    return kind ? activation(x, *kind) : x;
+    if (is_quantized(x)) {
+        const auto [op, weight] = conv_shape(x, out_channels, options);
+        x = quantized_conv(s / 0, x, op, weight, eps);
+    } else {
+        x = batch_norm(s / 1, conv(s / 0, x, out_channels, options), {.eps = eps});
+    }
+    return kind ? activation(s / 2, x, *kind) : x;
 }
 
 Value squeeze_excitation(const Scope &s, Value x, int64_t squeeze_channels, Activation inner,
                          Activation gate) {
     Value scale = adaptive_avg_pool(x);
-    scale = activation(conv(s / "fc1", scale, squeeze_channels, {.bias = true}), inner);
-    scale = activation(conv(s / "fc2", scale, x.channels(), {.bias = true}), gate);
-    return mul(scale, x);
+    scale = conv(s / "fc1", scale, squeeze_channels, {.bias = true});
+    scale = activation(s / "activation", scale, inner);
+    scale = conv(s / "fc2", scale, x.channels(), {.bias = true});
+    scale = activation(s / "scale_activation", scale, gate);
+    return mul(s / "skip_mul", scale, x);
 }
 
 int64_t make_divisible(double value, int64_t divisor) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Layers as the families' sources write them: what torch.nn and torchvision.ops call by the same
-// names, in evaluation mode. Image values are [N, C, H, W].
+// names, in evaluation mode. Of quantized values they are those of torch.ao.nn.quantized. Image
+// values are [N, C, H, W].
 #pragma once
 
 #include "nn/functions.h"
+#include "nn/quantized.h"
 
 #include <cstdint>
 #include <optional>

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nn/parameters.h"
 
-#include "base/nearest.h"
-
 #include <tvw/error.h>
 
 #include <fmt/format.h>
@@ -36,41 +34,70 @@ void fill(std::span<float> values, const Distribution &distribution, std::mt1993
     }
 }
 
-/// The first name with what is said of it, and how many more there are.
-std::string summary(std::string_view what, const std::vector<std::string> &items) {
-    if (items.empty())
-        return {};
-    const std::string more = items.size() > 1 ? fmt::format(" and {} more", items.size() - 1) : "";
-    return fmt::format("; {}{}{}", what, items.front(), more);
-}
-
-void need_finite(const std::string &key, const HostTensor &tensor) {
-    if (tensor.dtype() != DType::kFloat32)
-        return;
-    const auto values = tensor.values<float>();
-    const auto bad = std::find_if(values.begin(), values.end(),
-                                  [](float value) { return !std::isfinite(value); });
-    if (bad != values.end())
-        throw Error(ErrorKind::kMismatch,
-                    fmt::format("\"{}\" holds {} at element {}: the checkpoint is damaged", key,
-                                *bad, bad - values.begin()));
+std::byte *first_byte(const HostTensor &tensor) {
+    return tensor.storage()->data() + size_t(tensor.offset()) * item_size(tensor.dtype());
 }
 
 /// Both contiguous, of one dtype and shape.
 void copy_bytes(const HostTensor &src, HostTensor &dst) {
-    const auto first = [](const HostTensor &tensor) {
-        return tensor.storage()->data() + size_t(tensor.offset()) * item_size(tensor.dtype());
+    std::memcpy(first_byte(dst), first_byte(src), size_t(src.numel()) * item_size(src.dtype()));
+}
+
+/// Contiguous, with bytes of its own; zeros where there are none.
+HostTensor clone(const HostTensor &tensor) {
+    HostTensor copy = HostTensor::zeros(tensor.dtype(), tensor.shape());
+    if (tensor.has_data())
+        copy_bytes(tensor, copy);
+    return {copy.dtype(), copy.shape(), copy.strides(), 0, copy.storage(), tensor.quantization()};
+}
+
+StateValue clone(const StateValue &value) {
+    const auto copy = []<typename T>(const T &known) -> StateValue {
+        if constexpr (std::is_same_v<T, std::vector<HostTensor>>) {
+            std::vector<HostTensor> parts;
+            for (const HostTensor &part : known)
+                parts.push_back(clone(part));
+            return parts;
+        } else if constexpr (std::is_same_v<T, HostTensor>) {
+            return clone(known);
+        } else {
+            return known;
+        }
     };
-    std::memcpy(first(dst), first(src), size_t(src.numel()) * item_size(src.dtype()));
+    return std::visit(copy, value);
+}
+
+/// The value's tensor, if it is one that can be written in place.
+HostTensor *plain_tensor(StateValue &value) {
+    auto *tensor = std::get_if<HostTensor>(&value);
+    return tensor != nullptr && !tensor->quantization() ? tensor : nullptr;
 }
 
 } // namespace
 
-HostTensor ShapeSource::get(const ParameterRequest &request) {
-    return HostTensor::shape_only(request.spec.dtype, request.spec.shape);
+StateValue shapes_of(const ParameterSpec &spec) {
+    switch (spec.kind) {
+    case StateKind::kTensor:
+        break;
+    case StateKind::kPacked:
+        return std::vector{HostTensor::shape_only(spec.dtype, spec.shape),
+                           HostTensor::shape_only(DType::kFloat32, {spec.shape.at(0)})};
+    case StateKind::kDType:
+        return spec.dtype;
+    }
+    return HostTensor::shape_only(spec.dtype, spec.shape);
 }
 
-HostTensor RandomSource::get(const ParameterRequest &request) {
+StateValue ShapeSource::get(const ParameterRequest &request) {
+    return shapes_of(request.spec);
+}
+
+StateValue RandomSource::get(const ParameterRequest &request) {
+    if (request.distribution.kind == Distribution::Kind::kNone)
+        throw Error(ErrorKind::kInvalidArgument,
+                    fmt::format("\"{}\" cannot be drawn at random: a quantized network comes from "
+                                "calibration or training;\ngive a checkpoint, or quantize=false",
+                                request.spec.key));
     if (request.initial.has_data())
         return request.initial;
     HostTensor tensor = HostTensor::zeros(request.spec.dtype, request.spec.shape);
@@ -80,103 +107,51 @@ HostTensor RandomSource::get(const ParameterRequest &request) {
     return tensor;
 }
 
-CheckpointSource::CheckpointSource(const StateDict &state_dict, const RenameKey &rename) {
-    for (const auto &[key, value] : state_dict.entries()) {
-        std::string ours = rename ? rename(key) : key;
-        if (!values_.emplace(ours, &value).second)
-            throw Error(ErrorKind::kMismatch,
-                        fmt::format("two keys of the checkpoint mean \"{}\"", ours));
-        unused_.insert(std::move(ours));
-    }
-}
-
-const HostTensor *CheckpointSource::find(std::string_view key) const {
-    const auto found = values_.find(key);
-    return found == values_.end() ? nullptr : std::get_if<HostTensor>(found->second);
-}
-
-Shape CheckpointSource::shape(std::string_view key) const {
-    const HostTensor *tensor = find(key);
-    return tensor != nullptr ? tensor->shape() : Shape{};
-}
-
-HostTensor CheckpointSource::get(const ParameterRequest &request) {
-    const auto &[key, dtype, shape, trainable] = request.spec;
-    unused_.erase(key);
-    const HostTensor *tensor = find(key);
-    if (tensor == nullptr && !request.optional)
-        missing_.push_back(key);
-    if (tensor != nullptr && tensor->shape() != shape) {
-        wrong_.push_back(fmt::format("\"{}\" is {}, expected {}", key, shape_text(tensor->shape()),
-                                     shape_text(shape)));
-        tensor = nullptr;
-    }
-    if (tensor != nullptr && dtype != DType::kFloat32 && tensor->dtype() != dtype) {
-        wrong_.push_back(fmt::format("\"{}\" is {}, expected {}", key, dtype_name(tensor->dtype()),
-                                     dtype_name(dtype)));
-        tensor = nullptr;
-    }
-    if (tensor == nullptr)
-        return HostTensor::shape_only(dtype, shape);
-    HostTensor result = dtype == DType::kFloat32 ? tensor->to_float32() : tensor->contiguous();
-    need_finite(key, result);
-    return result;
-}
-
-void CheckpointSource::finish(const std::string &builder, const std::string &file) const {
-    if (missing_.empty() && unused_.empty() && wrong_.empty())
-        return;
-    std::vector<std::string> missing;
-    const std::vector<std::string> unused(unused_.begin(), unused_.end());
-    for (const std::string &key : missing_)
-        missing.push_back(
-            fmt::format("\"{}\"{}", key, missing.empty() ? did_you_mean(key, unused) : ""));
-    std::vector<std::string> unexpected;
-    unexpected.reserve(unused.size());
-    for (const std::string &key : unused)
-        unexpected.push_back("\"" + key + "\"");
-    throw Error(ErrorKind::kMismatch,
-                fmt::format("{} does not fit {}{}{}{}", file, builder, summary("missing ", missing),
-                            summary("unexpected ", unexpected), summary("", wrong_)));
-}
-
-HostTensor ParameterStore::get(const ParameterRequest &request) {
+StateValue ParameterStore::get(const ParameterRequest &request) {
     const std::string &key = request.spec.key;
-    const auto known = tensors_.find(key);
-    if (known != tensors_.end())
+    const auto known = values_.find(key);
+    if (known != values_.end())
         return known->second;
     if (source_ == nullptr)
         throw Error(ErrorKind::kInternal,
                     "parameter \"" + key + "\" appeared with another input size");
-    HostTensor tensor = source_->get(request);
-    tensors_.emplace(key, tensor);
+    StateValue value = source_->get(request);
+    values_.emplace(key, value);
     specs_.push_back(request.spec);
-    return tensor;
+    return value;
 }
 
 std::vector<NamedTensor> ParameterStore::tensors() const {
     std::vector<NamedTensor> result;
-    for (const ParameterSpec &spec : specs_)
-        result.push_back({spec.key, tensors_.at(spec.key)});
+    for (const ParameterSpec &spec : specs_) {
+        const auto *tensor = std::get_if<HostTensor>(&values_.at(spec.key));
+        if (tensor == nullptr || tensor->quantization())
+            throw Error(ErrorKind::kNotSupported,
+                        "\"" + spec.key +
+                            "\" is quantized: the parameters of quantized networks are not given "
+                            "out as tensors");
+        result.push_back({spec.key, *tensor});
+    }
     return result;
 }
 
 void ParameterStore::own() {
-    for (auto &[key, tensor] : tensors_) {
-        if (tensor.has_data() && tensor.storage().use_count() == 1)
-            continue;
-        HostTensor copy = HostTensor::zeros(tensor.dtype(), tensor.shape());
-        if (tensor.has_data())
-            copy_bytes(tensor, copy);
-        tensor = std::move(copy);
+    for (auto &[key, value] : values_) {
+        const HostTensor *tensor = plain_tensor(value);
+        if (tensor == nullptr || !tensor->has_data() || tensor->storage().use_count() != 1)
+            value = clone(value);
     }
 }
 
 void ParameterStore::copy_values(const ParameterStore &other) {
-    for (auto &[key, tensor] : tensors_) {
-        const HostTensor &src = other.tensors_.at(key);
-        if (src.has_data())
-            copy_bytes(src, tensor);
+    for (auto &[key, value] : values_) {
+        const StateValue &src = other.values_.at(key);
+        HostTensor *dst = plain_tensor(value);
+        const auto *plain = std::get_if<HostTensor>(&src);
+        if (dst == nullptr || plain == nullptr || plain->dtype() != dst->dtype())
+            value = clone(src);
+        else if (plain->has_data())
+            copy_bytes(*plain, *dst);
     }
 }
 

@@ -23,19 +23,23 @@ struct ParameterRequest {
     Distribution distribution; ///< for random initialisation
     bool optional = false;     ///< a checkpoint may lack it
     HostTensor initial = {};   ///< of a buffer whose values are known; instead of the distribution
+    bool number = false;       ///< one element of any dtype and rank; comes as float32
 };
 
-/// Hands out parameters by state-dict key.
+/// Hands out parameters by state-dict key, as the request's kind of value.
 class ParameterSource {
 public:
     virtual ~ParameterSource() = default;
-    virtual HostTensor get(const ParameterRequest &request) = 0;
+    virtual StateValue get(const ParameterRequest &request) = 0;
 };
+
+/// The kind of value that is asked for, without bytes.
+StateValue shapes_of(const ParameterSpec &spec);
 
 /// Shapes without bytes.
 class ShapeSource : public ParameterSource {
 public:
-    HostTensor get(const ParameterRequest &request) override;
+    StateValue get(const ParameterRequest &request) override;
 };
 
 /// Random numbers that depend on the seed and the key alone, so that a layer keeps its values
@@ -43,7 +47,7 @@ public:
 class RandomSource : public ParameterSource {
 public:
     explicit RandomSource(uint64_t seed) : seed_(seed) {}
-    HostTensor get(const ParameterRequest &request) override;
+    StateValue get(const ParameterRequest &request) override;
 
 private:
     uint64_t seed_;
@@ -57,7 +61,7 @@ public:
     /// `rename` maps the file's keys to the builder's; null keeps them. `state_dict` outlives this.
     CheckpointSource(const StateDict &state_dict, const RenameKey &rename);
 
-    HostTensor get(const ParameterRequest &request) override;
+    StateValue get(const ParameterRequest &request) override;
     /// The shape of a tensor by the builder's key; empty where there is none.
     Shape shape(std::string_view key) const;
     /// Error(kMismatch) naming what is missing, unexpected or wrongly shaped; two lines at most.
@@ -65,6 +69,11 @@ public:
 
 private:
     const HostTensor *find(std::string_view key) const;
+    HostTensor tensor(const ParameterRequest &request);
+    StateValue packed(const ParameterSpec &spec);
+    std::vector<HostTensor> unpacked(std::string_view key);
+    /// Notes what is wrong, if anything.
+    bool fits(const std::string &key, const HostTensor &tensor, DType dtype, const Shape &shape);
 
     std::map<std::string, const StateValue *, std::less<>> values_;
     std::set<std::string, std::less<>> unused_;
@@ -78,9 +87,10 @@ class ParameterStore : public ParameterSource {
 public:
     /// From now on unknown keys come from `source`; null: none are left to ask for.
     void set_source(ParameterSource *source) { source_ = source; }
-    HostTensor get(const ParameterRequest &request) override;
+    StateValue get(const ParameterRequest &request) override;
     /// In the order of construction.
     const std::vector<ParameterSpec> &specs() const { return specs_; }
+    /// Error(kNotSupported) where a value is no plain tensor.
     std::vector<NamedTensor> tensors() const;
     int64_t num_params() const;
 
@@ -91,7 +101,7 @@ public:
 
 private:
     ParameterSource *source_ = nullptr;
-    std::map<std::string, HostTensor, std::less<>> tensors_;
+    std::map<std::string, StateValue, std::less<>> values_;
     std::vector<ParameterSpec> specs_;
 };
 

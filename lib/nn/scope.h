@@ -5,6 +5,7 @@
 #include "graph/graph.h"
 #include "nn/parameters.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,19 @@ struct InitScheme {
     Init linear_bias = Init::kDefault;
 };
 
+/// How a builder of torchvision.models.quantization makes its network.
+struct QuantizedForm {
+    enum class Kind {
+        kNone,      ///< an ordinary builder
+        kOff,       ///< the network before quantization
+        kConverted, ///< parameters are those of the quantized network
+        kAware,     ///< they are those of quantization-aware training, converted here
+    } kind = Kind::kNone;
+    QuantizedEngine engine = QuantizedEngine::kFbgemm;
+
+    bool quantizes() const { return kind == Kind::kConverted || kind == Kind::kAware; }
+};
+
 class Scope {
 public:
     Scope(Graph &graph, ParameterSource &source) : graph_(&graph), source_(&source) {}
@@ -37,8 +51,11 @@ public:
     Scope operator/(int64_t index) const { return *this / std::to_string(index); }
     Scope with_init(const InitScheme &init) const;
 
+    Scope with_quantized_form(const QuantizedForm &form) const;
+
     const std::string &path() const { return path_; }
     const InitScheme &init() const { return init_; }
+    const QuantizedForm &quantized_form() const { return quantized_form_; }
     Graph &graph() const { return *graph_; }
 
     /// A learnt tensor below this path; `weight` is the shape its initialisation looks at.
@@ -51,13 +68,21 @@ public:
     /// A key that checkpoints may hold and inference does not need.
     void expect_counter(std::string_view name) const;
 
+    /// What a quantized layer is made from, which is no value of the graph; the key is below this
+    /// path. Error(kInvalidArgument) where there is no checkpoint.
+    StateValue stored(ParameterSpec spec) const;
+    /// One number of that sort; none where only shapes are wanted, or it is missing.
+    std::optional<float> number(ParameterSpec spec, bool optional = false) const;
+
 private:
     std::string key(std::string_view name) const;
+    Value constant(const ParameterRequest &request) const;
 
     Graph *graph_;
     ParameterSource *source_;
     std::string path_;
     InitScheme init_;
+    QuantizedForm quantized_form_;
 };
 
 } // namespace tvw::nn

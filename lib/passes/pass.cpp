@@ -7,6 +7,7 @@ namespace {
 constexpr Pass kPasses[] = {
     {"drop_identity", drop_identity},
     {"fold_batch_norm", fold_batch_norm},
+    {"fuse_quantized_relu", fuse_quantized_relu},
 };
 
 std::vector<int> count_uses(const Graph &graph) {

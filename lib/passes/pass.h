@@ -23,6 +23,7 @@ Graph run_passes(const Graph &graph);
 // Each in the source of its name.
 Graph drop_identity(const Graph &graph);
 Graph fold_batch_norm(const Graph &graph);
+Graph fuse_quantized_relu(const Graph &graph);
 
 /// A new graph made from an old one, node by node in order. What nothing uses any more is left out
 /// at the end.

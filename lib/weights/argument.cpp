@@ -71,6 +71,8 @@ Arguments builder_arguments(const Weights &weights, const Arguments &given) {
         require(arguments, name, value);
     if (weights.meta().categories)
         require(arguments, "num_classes", int64_t(weights.meta().categories->size()));
+    if (weights.meta().backend)
+        require(arguments, "backend", *weights.meta().backend);
     arguments.insert(weights.default_arguments().begin(), weights.default_arguments().end());
     return arguments;
 }

@@ -27,7 +27,7 @@ ENUM = """
 class {enum} : public TypedWeights<{enum}> {{
 public:
     static constexpr std::string_view kBuilder = "{builder}";
-{declarations}
+{unquantized}{declarations}
     /// In order of definition, without DEFAULT.
     static constexpr std::array<{enum}, {count}> members();
 
@@ -62,12 +62,15 @@ TOP_MODULES = ("classification", "extra")
 
 def enum_text(name, enum):
     members = [member["member"] for member in enum["members"]]
+    metas = [member.get("meta", {}) for member in enum["members"]]
+    unquantized = {meta["unquantized"].split(".")[0] for meta in metas if "unquantized" in meta}
     values = [(member, f'{{"{name}.{member}"}}') for member in members]
     if members:
         values.append(("DEFAULT", f" = {name}::{enum['DEFAULT']}"))
     return ENUM.format(
         enum=name,
         builder=enum["builder"],
+        unquantized="".join(f"    using Unquantized = {before};\n" for before in unquantized),
         count=len(members),
         declarations="\n".join(f"    static const {name} {value};" for value, _ in values),
         definitions="\n".join(

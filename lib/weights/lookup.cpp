@@ -143,6 +143,29 @@ Weights WeightsEnum::verify(const Weights &weights) const {
     return weights;
 }
 
+/// This enum, or that of the network it quantizes: `own` unless `quantize` was given.
+const WeightsEnum &WeightsEnum::meant(bool own, const Arguments &given) const {
+    if (!default_ || !default_->meta().unquantized)
+        return *this;
+    const auto quantize = given.find("quantize");
+    const auto *flag = quantize == given.end() ? &own : std::get_if<bool>(&quantize->second);
+    if (flag == nullptr || *flag)
+        return *this; // the builder says what is wrong with another value
+    const std::string_view before = *default_->meta().unquantized;
+    return *Registry::get().find_enum(before.substr(0, before.find('.')));
+}
+
+Weights WeightsEnum::verify(std::string_view text, const Arguments &given) const {
+    return meant(text.starts_with(name_ + "."), given).verify(text);
+}
+
+Weights WeightsEnum::verify(const Weights &weights, const Arguments &given) const {
+    const bool own = weights.builder() == builder_;
+    if (own && !weights.meta().backend) // a descriptor, whose arguments say what it is
+        return weights;
+    return meant(own, given).verify(weights);
+}
+
 Weights get_weight(std::string_view name) {
     const size_t dot = name.find('.');
     if (dot == std::string_view::npos || name.find('.', dot + 1) != std::string_view::npos)

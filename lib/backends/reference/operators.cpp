@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backends/reference/operators.h"
 
+#include "backends/reference/quantized.h"
+
 #include <ATen/Functions.h>
 
 namespace tvw {
@@ -15,6 +17,7 @@ std::optional<at::Tensor> optional_input(Inputs in, size_t index) {
 
 struct Call {
     Inputs in;
+    const c10::IValue &packed;
 
     at::Tensor operator()(const op::Input & /*op*/) const { return in[0]; }
     at::Tensor operator()(const op::Constant & /*op*/) const { return in[0]; }
@@ -63,7 +66,8 @@ struct Call {
     at::Tensor operator()(const op::Add & /*op*/) const { return at::add(in[0], in[1]); }
     at::Tensor operator()(const op::Mul & /*op*/) const { return at::mul(in[0], in[1]); }
     at::Tensor operator()(const op::MaxPool2d &pool) const {
-        return at::max_pool2d(in[0], pool.kernel, pool.stride, pool.padding, /*dilation=*/1,
+        constexpr Size2 kDilation{1, 1}; // the quantized one takes a number for each side only
+        return at::max_pool2d(in[0], pool.kernel, pool.stride, pool.padding, kDilation,
                               pool.ceil_mode);
     }
     at::Tensor operator()(const op::AvgPool2d &pool) const {
@@ -72,6 +76,7 @@ struct Call {
     at::Tensor operator()(const op::AdaptiveAvgPool2d &pool) const {
         return at::adaptive_avg_pool2d(in[0], pool.output);
     }
+    at::Tensor operator()(const op::SpatialMean & /*op*/) const { return at::mean(in[0], {2, 3}); }
     at::Tensor operator()(const op::Flatten &flatten) const {
         return at::flatten(in[0], flatten.start);
     }
@@ -112,12 +117,16 @@ struct Call {
         return at::clamp_max(in[0], clamp.most);
     }
     at::Tensor operator()(const op::Identity & /*op*/) const { return in[0]; }
+    template<typename Quantized>
+    at::Tensor operator()(const Quantized &op) const {
+        return call_quantized(op, in, packed);
+    }
 };
 
 } // namespace
 
-at::Tensor call_operator(const Op &op, Inputs inputs) {
-    return std::visit(Call{inputs}, op);
+at::Tensor call_operator(const Op &op, Inputs inputs, const c10::IValue &packed) {
+    return std::visit(Call{inputs, packed}, op);
 }
 
 } // namespace tvw

@@ -5,12 +5,14 @@
 #include "graph/op.h"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
 
 #include <span>
 
 namespace tvw {
 
-/// Inputs as op.h lists them.
-at::Tensor call_operator(const Op &op, std::span<const at::Tensor> inputs);
+/// Inputs as op.h lists them; the weight and bias of a quantized layer are in `packed` instead.
+at::Tensor call_operator(const Op &op, std::span<const at::Tensor> inputs,
+                         const c10::IValue &packed);
 
 } // namespace tvw

@@ -55,7 +55,7 @@ public:
     /// Inputs by name ("input", float32 [N, 3, H, W]); "output" first, then auxiliary outputs.
     /// The graph is built and planned once per input shape.
     virtual std::vector<NamedTensor> run(const std::vector<NamedTensor> &inputs) = 0;
-    /// Elements of all parameters (num_params in meta).
+    /// Elements of all parameters, before quantization (num_params in meta).
     virtual int64_t num_params() const = 0;
 };
 
@@ -68,12 +68,22 @@ struct GraphRequest {
     bool dot = false;                 ///< Graphviz instead of text
 };
 
+/// What a state dict holds under one key; see StateValue.
+enum class StateKind {
+    kTensor,
+    kPacked, ///< weight and bias of a quantized layer; dtype and shape are the weight's
+    kDType,
+};
+/// "tensor", "packed", "dtype".
+TVW_API std::string_view state_kind_name(StateKind kind);
+
 /// A parameter or buffer that a builder expects from a checkpoint.
 struct ParameterSpec {
     std::string key;
     DType dtype = DType::kFloat32;
     Shape shape;
-    bool trainable = true; ///< counts into num_params; false for buffers
+    bool trainable = true; ///< learnt by training as it is; false for buffers
+    StateKind kind = StateKind::kTensor;
 };
 
 /// What libtvw offers through `tvw_engine_v1`.

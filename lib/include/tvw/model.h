@@ -34,11 +34,20 @@ public:
     WeightsArgument(Member member) : value_(Weights(member)) {}
     // NOLINTEND(google-explicit-constructor)
 
-    /// The checkpoint that it means to a builder; none for None. Errors as WeightsEnum::verify.
-    TVW_API std::optional<Weights> resolve(const WeightsEnum &weights) const;
+    /// The checkpoint that it means to a builder called with `given`; none for None. Errors as
+    /// WeightsEnum::verify.
+    TVW_API std::optional<Weights> resolve(const WeightsEnum &weights,
+                                           const Arguments &given = {}) const;
 
 private:
     std::variant<std::monostate, std::string, Weights> value_;
+};
+
+/// What the builder of an enum takes: its members and, if it quantizes, those of the network it
+/// quantizes.
+template<typename Other, typename Enum>
+concept MemberFor = std::same_as<Other, Enum> || requires {
+    requires std::same_as<Other, typename Enum::Unquantized>;
 };
 
 /// The same for one builder: a checkpoint of another one does not compile, unless its family is
@@ -50,7 +59,7 @@ public:
     WeightsOf() = default;
     WeightsOf(Enum member) : WeightsArgument(member) {} // NOLINT(google-explicit-constructor)
     template<TypedMember Other>
-    requires(!std::same_as<Other, Enum>) WeightsOf(Other member)
+    requires(!MemberFor<Other, Enum>) WeightsOf(Other member)
     = delete;
 };
 

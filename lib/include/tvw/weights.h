@@ -122,10 +122,18 @@ public:
     /// The same, if it belongs to this builder (or is a descriptor for it). Error(kInvalidArgument)
     /// "Invalid Weight class provided; expected X but received Y.".
     Weights verify(const Weights &weights) const;
+    /// The same where the builder is called with `given`: of one that quantizes, `quantize` says
+    /// whether its own checkpoints are meant or those of the network before (meta.unquantized).
+    /// Where it is not given, a checkpoint means itself, and a member alone one of the latter, as
+    /// torchvision's default is false.
+    Weights verify(std::string_view text, const Arguments &given) const;
+    Weights verify(const Weights &weights, const Arguments &given) const;
 
     bool operator==(const WeightsEnum &other) const { return name_ == other.name_; }
 
 private:
+    const WeightsEnum &meant(bool own, const Arguments &given) const;
+
     std::string name_;
     std::string builder_;
     std::vector<Weights> members_;
