@@ -10,7 +10,7 @@ WEIGHTS = pathlib.Path(__file__).resolve().parents[1] / "data" / "weights"
 # Module: title, and whether this version runs its networks.
 MODULES = {
     "classification": ("Classification", True),
-    "quantization": ("Quantized classification", False),
+    "quantization": ("Quantized classification", True),
     "detection": ("Detection", False),
     "segmentation": ("Segmentation", False),
     "video": ("Video classification", False),

@@ -138,7 +138,6 @@ def place(tmp_path_factory):
 def run(place, monkeypatch):
     """run(example): what it prints in C++."""
     monkeypatch.setenv("TORCH_HOME", str(place / "torch"))
-    monkeypatch.setenv("TVW_OFFLINE", "1")
     monkeypatch.chdir(place)
 
     def call(example):

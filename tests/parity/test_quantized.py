@@ -254,7 +254,7 @@ def test_a_quantized_network_is_not_drawn_at_random(tvw, tmp_path):
         "run", "quantized_resnet18", "--set", "quantize=true",
         "--input", tmp_path / "x.safetensors", "--output", tmp_path / "y.safetensors",
     )  # fmt: skip
-    assert error["kind"] == "invalid-argument" and "give a checkpoint" in error["message"], error
+    assert error["kind"] == "invalid_argument" and "give a checkpoint" in error["message"], error
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_quantize_chooses_the_checkpoint(tvw, tmp_path, weights, arguments, file
         "run", "quantized_resnet18", "--weights", weights, *settings(arguments),
         "--input", "none", "--output", "none", env={"TORCH_HOME": str(tmp_path)},
     )  # fmt: skip
-    assert error["kind"] == "not-found" and file in error["message"], error
+    assert error["kind"] == "not_found" and file in error["message"], error
 
 
 def test_a_saved_network_classifies_pictures(tvw, tmp_path):
