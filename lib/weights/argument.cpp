@@ -44,10 +44,13 @@ bool is_identifier(std::string_view name) {
            std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || digit(c); });
 }
 
-std::string repr_of(const ArgumentValue &value) {
+/// As Python's str().
+std::string text_of(const ArgumentValue &value) {
     const auto write = [](const auto &known) -> std::string {
         if constexpr (std::is_same_v<decltype(known), const std::monostate &>)
             return "None";
+        else if constexpr (std::is_same_v<decltype(known), const std::string &>)
+            return known;
         else
             return python_repr(known);
     };
@@ -59,8 +62,8 @@ void require(Arguments &arguments, const std::string &name, const ArgumentValue 
     const auto [given, absent] = arguments.emplace(name, value);
     if (!absent && given->second != value)
         throw Error(ErrorKind::kInvalidArgument, "The parameter '" + name + "' expected value " +
-                                                     repr_of(value) + " but got " +
-                                                     repr_of(given->second) + " instead.");
+                                                     text_of(value) + " but got " +
+                                                     text_of(given->second) + " instead.");
 }
 
 } // namespace
