@@ -277,8 +277,8 @@ private:
 TensorType infer_type(const Op &op, std::span<const TensorType> inputs) {
     check_stored(op, inputs);
     TensorType result = std::visit(Infer{inputs}, op);
-    if (!result.affine)
-        result.affine = kept_affine(op, inputs);
+    if (const auto affine = kept_affine(op, inputs))
+        result.affine = affine;
     return result;
 }
 
