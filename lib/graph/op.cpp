@@ -122,7 +122,7 @@ struct AttributesOf {
     }
 
 private:
-    static std::string with_relu(std::string text, bool relu) {
+    static std::string with_relu(const std::string &text, bool relu) {
         return relu ? text + (text.empty() ? "relu" : " relu") : text;
     }
     template<typename Pool>

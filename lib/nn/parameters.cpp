@@ -55,6 +55,7 @@ StateValue clone(const StateValue &value) {
     const auto copy = []<typename T>(const T &known) -> StateValue {
         if constexpr (std::is_same_v<T, std::vector<HostTensor>>) {
             std::vector<HostTensor> parts;
+            parts.reserve(known.size());
             for (const HostTensor &part : known)
                 parts.push_back(clone(part));
             return parts;
