@@ -83,6 +83,7 @@ EXAMPLES = {
         weights = get_weight("ResNet50_Weights.IMAGENET1K_V2")
         model = get_model("resnet50", weights=weights)
         preprocess = weights.transforms()
+        print(preprocess)
         model.eval()
         print(f"{answer(model)[0][7].item():.4f}")
     """,

@@ -86,7 +86,7 @@ void pretrained() {
 
 void transforms() {
     const auto weights = tvw::ResNet50_Weights::IMAGENET1K_V2;
-    const auto preprocess = weights.transforms();
+    const tvw::Transforms &preprocess = weights.transforms();
     std::cout << preprocess << "\n";
 }
 
@@ -122,26 +122,30 @@ void weight_by_name() {
 
     weights = tvw::get_weight("ResNet50_Weights.IMAGENET1K_V2");
     auto model = tvw::get_model("resnet50", {.weights = weights});
-    const auto preprocess = weights.transforms();
+    const tvw::Transforms &preprocess = weights.transforms();
+    std::cout << preprocess << "\n";
     model.eval();
     std::cout << fmt::format("{:.4f}\n", answer(model)[0][7].item<float>());
 }
 
-const std::map<std::string, void (*)()> kExamples = {
-    {"weights_enum", weights_enum},
-    {"load_a_model", load_a_model},
-    {"string_shorthands", string_shorthands},
-    {"no_weights", no_weights},
-    {"pretrained", pretrained},
-    {"transforms", transforms},
-    {"meta", meta},
-    {"weights_of_a_model", weights_of_a_model},
-    {"weight_by_name", weight_by_name},
-};
+const std::map<std::string, void (*)()> &examples() {
+    static const std::map<std::string, void (*)()> table = {
+        {"weights_enum", weights_enum},
+        {"load_a_model", load_a_model},
+        {"string_shorthands", string_shorthands},
+        {"no_weights", no_weights},
+        {"pretrained", pretrained},
+        {"transforms", transforms},
+        {"meta", meta},
+        {"weights_of_a_model", weights_of_a_model},
+        {"weight_by_name", weight_by_name},
+    };
+    return table;
+}
 
 } // namespace
 
 int main(int argc, char **argv) {
-    kExamples.at(argc > 1 ? argv[1] : "")();
+    examples().at(argc > 1 ? argv[1] : "")();
     return 0;
 }
