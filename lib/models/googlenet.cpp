@@ -50,8 +50,8 @@ Value inception(const Scope &s, Value x, const Module &module) {
     return concat(s / "cat", branches, 1);
 }
 
-void auxiliary_head(const Scope &s, Value trunk, int64_t channels, int64_t num_classes) {
-    Value x = basic_conv(s / "conv", stand_in(trunk, {1, channels, 4, 4}), 128);
+void auxiliary_head(const Scope &s, int64_t channels, int64_t num_classes) {
+    Value x = basic_conv(s / "conv", stand_in(s, {1, channels, 4, 4}), 128);
     x = relu(linear(s / "fc1", flatten(x), 1024));
     linear(s / "fc2", dropout(x), num_classes);
 }
@@ -81,8 +81,8 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
     for (const Module &module : k5)
         x = inception(s / module.name, x, module);
     if (aux_logits) {
-        auxiliary_head(s / "aux1", x, 512, num_classes);
-        auxiliary_head(s / "aux2", x, 528, num_classes);
+        auxiliary_head(s / "aux1", 512, num_classes);
+        auxiliary_head(s / "aux2", 528, num_classes);
     }
     x = dropout(flatten(adaptive_avg_pool(x)));
     return dequantize(linear(s / "fc", x, num_classes));

@@ -109,8 +109,8 @@ Value inception_e(const Scope &s, Value x) {
     return concat(s / "myop3", branches, 1);
 }
 
-void auxiliary_head(const Scope &s, Value trunk, int64_t num_classes) {
-    Value x = basic_conv(s / "conv0", stand_in(trunk, {1, 768, 5, 5}), 128);
+void auxiliary_head(const Scope &s, int64_t num_classes) {
+    Value x = basic_conv(s / "conv0", stand_in(s, {1, 768, 5, 5}), 128);
     const Scope fine = s.with_init({.conv_weight = Init::normal(0.01)});
     x = basic_conv(fine / "conv1", x, 768, {.kernel = 5, .padding = 0});
     linear(s.with_init({.linear_weight = Init::normal(0.001)}) / "fc", flatten(x), num_classes);
@@ -144,7 +144,7 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
     x = inception_c(s / "Mixed_6d", x, 160);
     x = inception_c(s / "Mixed_6e", x, 192);
     if (aux_logits)
-        auxiliary_head(s / "AuxLogits", x, num_classes);
+        auxiliary_head(s / "AuxLogits", num_classes);
     x = inception_d(s / "Mixed_7a", x);
     x = inception_e(s / "Mixed_7b", x);
     x = inception_e(s / "Mixed_7c", x);

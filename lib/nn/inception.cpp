@@ -22,10 +22,11 @@ Value transform_inception_input(Value x) {
     return add(x, literal(*x.graph, "transform_input.shift", {3, 1, 1}, shift));
 }
 
-Value stand_in(Value like, const Shape &shape) {
-    const Value x{like.graph,
-                  like.graph->add_constant({}, HostTensor::shape_only(DType::kFloat32, shape))};
-    return is_quantized(like) ? emit(op::Quantize{}, {x}) : x;
+Value stand_in(const Scope &s, const Shape &shape) {
+    const QuantizedForm &form = s.quantized_form();
+    const Value x{&s.graph(),
+                  s.graph().add_constant({}, HostTensor::shape_only(DType::kFloat32, shape))};
+    return form.quantizes() ? emit(op::Quantize{{}, form.engine}, {x}) : x;
 }
 
 void drop_auxiliary_heads(Arguments &arguments, const Arguments &given) {

@@ -13,9 +13,9 @@ Value basic_conv(const Scope &s, Value x, int64_t out_channels, const ConvOption
 /// mean and deviation 0.5.
 Value transform_inception_input(Value x);
 
-/// A value of known shape that leads nowhere, quantized where `like` is: auxiliary heads hold
+/// A value of known shape that leads nowhere, as the network's own are: auxiliary heads hold
 /// parameters, but only training runs them.
-Value stand_in(Value like, const Shape &shape);
+Value stand_in(const Scope &s, const Shape &shape);
 
 /// Hooks::reduce: only who asks for them keeps the auxiliary heads of a published checkpoint.
 void drop_auxiliary_heads(Arguments &arguments, const Arguments &given);

@@ -46,8 +46,19 @@ void watch(Observer &observer, std::span<const float> values) {
 float weight_scale(const Observer &observer) {
     if (!observer.least)
         return 1;
+    if (std::isnan(*observer.least + *observer.most))
+        return 0; // no scale
     const float most = std::max({-std::min(*observer.least, 0.0F), *observer.most, 0.0F});
     return std::max(most / 127.5F, observer.eps);
+}
+
+bool is_finite(float scale, const HostTensor &weight, const HostTensor &bias) {
+    const auto all_finite = [](const HostTensor &tensor) {
+        const auto values = tensor.has_data() ? tensor.values<float>() : std::span<const float>();
+        return std::all_of(values.begin(), values.end(),
+                           [](float value) { return std::isfinite(value); });
+    };
+    return std::isfinite(scale) && all_finite(weight) && all_finite(bias);
 }
 
 HostTensor quantized(const HostTensor &weight, float scale) {
@@ -94,15 +105,14 @@ void fold_norm(const Scope &norm, double eps, HostTensor &weight, HostTensor &bi
 
 } // namespace
 
-Affine activation_affine(const Scope &fake_quantize) {
+ObservedAffine activation_affine(const Scope &fake_quantize) {
     const Observer observer = read_observer(fake_quantize);
     if (!observer.least)
         return {};
     const float least = std::min(*observer.least, 0.0F);
     const float most = std::max(*observer.most, 0.0F);
     const float scale = std::max((most - least) / 255.0F, observer.eps);
-    const float zero_point = -std::nearbyint(least / scale);
-    return {scale, int64_t(std::clamp(zero_point, 0.0F, 255.0F))};
+    return {scale, std::clamp(-std::nearbyint(least / scale), 0.0F, 255.0F)};
 }
 
 void expect_fixed_range(const Scope &fake_quantize) {
@@ -128,7 +138,11 @@ QuantizedLayer aware_layer(const Scope &s, const Shape &weight_shape,
         return {HostTensor::shape_only(DType::kQInt8, weight_shape), std::move(bias)};
     if (observer.watches)
         watch(observer, weight.values<float>());
-    return {quantized(weight, weight_scale(observer)), std::move(bias)};
+    const float scale = weight_scale(observer);
+    if (!(scale > 0) || !is_finite(scale, weight, bias))
+        throw Error(ErrorKind::kMismatch, "the weight of \"" + s.path() +
+                                              "\" cannot be quantized: the checkpoint is damaged");
+    return {quantized(weight, scale), std::move(bias)};
 }
 
 } // namespace tvw::nn

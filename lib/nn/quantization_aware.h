@@ -15,11 +15,16 @@ struct QuantizedLayer {
     HostTensor bias;
 };
 
-/// From the observer of a result, at its path.
-Affine activation_affine(const Scope &fake_quantize);
-/// The keys of an observer whose range is fixed; files from before torchvision 0.14 lack them.
+/// What an observer makes of its range; not yet known to make sense.
+struct ObservedAffine {
+    float scale = 1;
+    float zero_point = 0;
+};
+ObservedAffine activation_affine(const Scope &fake_quantize);
+/// The keys of an observer whose range is fixed; older files lack them.
 void expect_fixed_range(const Scope &fake_quantize);
 /// A convolution or linear layer, its batch norm "bn" folded in where `norm_eps` is given.
+/// Error(kMismatch) where that gives no finite numbers.
 QuantizedLayer aware_layer(const Scope &s, const Shape &weight, std::optional<double> norm_eps);
 
 } // namespace tvw::nn

@@ -18,23 +18,22 @@ bool is_aware(const Scope &s) {
 }
 
 /// "scale" and "zero_point" as the network's own tensors, of `shape`.
-Affine converted_affine(const Scope &s, const Shape &shape) {
+ObservedAffine converted_affine(const Scope &s, const Shape &shape) {
     return {s.number({"scale", DType::kFloat32, shape, false}).value_or(1),
-            int64_t(s.number({"zero_point", DType::kInt64, shape, false}).value_or(0))};
+            s.number({"zero_point", DType::kInt64, shape, false}).value_or(0)};
 }
 
 /// How the result of what stands at `s` is stored.
 Affine result_affine(const Scope &s, const Shape &shape = {}) {
-    const Affine affine =
+    const auto [scale, zero_point] =
         is_aware(s) ? activation_affine(s / "activation_post_process") : converted_affine(s, shape);
-    const bool sound = std::isfinite(affine.scale) && affine.scale > 0 && affine.zero_point >= 0 &&
-                       affine.zero_point <= 255;
+    const bool sound = std::isnormal(scale) && scale > 0 && zero_point >= 0 && zero_point <= 255;
     if (!sound)
         throw Error(ErrorKind::kMismatch,
                     fmt::format("\"{}\" is quantized with scale {} and zero point {}: the "
                                 "checkpoint is damaged",
-                                s.path(), affine.scale, affine.zero_point));
-    return affine;
+                                s.path(), scale, zero_point));
+    return {scale, int64_t(zero_point)};
 }
 
 QuantizedLayer converted_conv(const Scope &s, const Shape &weight) {
@@ -51,6 +50,10 @@ QuantizedLayer converted_linear(const Scope &s, const Shape &weight) {
 }
 
 void check_weight(const Scope &s, const HostTensor &weight) {
+    if (numel(weight.shape()) == 0) // LibTorch divides by its sizes
+        throw Error(ErrorKind::kInvalidArgument, "\"" + s.path() + "\" has a weight of " +
+                                                     shape_text(weight.shape()) +
+                                                     ": a quantized layer needs an output");
     const Quantization *quantization = weight.quantization().get();
     const bool fits =
         quantization != nullptr && (!quantization->per_channel || quantization->axis == 0);

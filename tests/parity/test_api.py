@@ -404,6 +404,8 @@ def test_a_printed_model_is_its_graph(api, tvw):
         ("nope", None, {}),
         ("resnet50", ["ResNet18_Weights.DEFAULT"], {}),
         ("resnet50", ["ResNet50_QuantizedWeights.DEFAULT"], {}),
+        ("quantized_resnet18", ["ResNet18_QuantizedWeights.DEFAULT"], {"quantize": False}),
+        ("quantized_resnet18", ["ResNet18_Weights.DEFAULT"], {"quantize": True}),
         ("resnet50", "IMAGENET1K_V9", {}),
         ("resnet50", "ResNet18_Weights.IMAGENET1K_V1", {}),
         ("resnet50", "DEFAULT", {"num_classes": 7}),

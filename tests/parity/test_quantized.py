@@ -14,6 +14,7 @@ import torch
 import torchvision
 from conftest import LONG
 from PIL import Image
+from test_api import Api, Failed
 from test_models import compare, settings
 from torch.ao import quantization
 
@@ -53,7 +54,7 @@ def float_network(builder):
     return copy.deepcopy(calibrated(builder))
 
 
-def observed(builder):
+def observed(builder, seed=1):
     """As torchvision's quantize_model, with images in place of one of noise."""
     model = float_network(builder)
     per_channel = backend_of(builder) == "fbgemm"
@@ -65,7 +66,7 @@ def observed(builder):
     )
     model.fuse_model()
     quantization.prepare(model, inplace=True)
-    oracle.output(model, oracle.images(1, 16, size_of(builder)))
+    oracle.output(model, oracle.images(seed, 16, size_of(builder)))
     return model
 
 
@@ -225,6 +226,15 @@ def test_older_linear_layers_are_read(tvw, tmp_path, path):
     assert torch.equal(actual, oracle.output(model, x))
 
 
+def refusal(tvw, tmp_path, builder, state_dict):
+    torch.save(state_dict, tmp_path / "bad.pth")
+    safetensors.torch.save_file({"input": torch.zeros(1, 3, 64, 64)}, tmp_path / "x.safetensors")
+    return tvw.error(
+        "run", builder, "--checkpoint", tmp_path / "bad.pth", "--set", "quantize=true",
+        "--input", tmp_path / "x.safetensors", "--output", tmp_path / "y.safetensors",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
@@ -245,12 +255,36 @@ def test_damaged_checkpoints_name_the_layer(tvw, tmp_path, key, value, said):
     del state_dict[key]
     if value is not None:
         state_dict[key] = value
-    torch.save(state_dict, tmp_path / "bad.pth")
-    safetensors.torch.save_file({"input": torch.zeros(1, 3, 64, 64)}, tmp_path / "x.safetensors")
-    error = tvw.error(
-        "run", "quantized_resnet18", "--checkpoint", tmp_path / "bad.pth", "--set", "quantize=true",
-        "--input", tmp_path / "x.safetensors", "--output", tmp_path / "y.safetensors",
-    )  # fmt: skip
+    error = refusal(tvw, tmp_path, "quantized_resnet18", state_dict)
+    assert error["kind"] == "mismatch" and said in error["message"], error
+
+
+@pytest.mark.parametrize("builder", ["quantized_resnet18", "quantized_mobilenet_v2"])
+def test_no_classes_are_an_error(tvw, builder):
+    """QNNPACK would divide by their number."""
+    arguments = ("--set", "quantize=true", "--set", "num_classes=0")
+    assert "needs an output" in tvw.error("graph", builder, *arguments)["message"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("features.0.0.bn.running_var", -1.0, '"features.0.0" cannot be quantized'),
+        ("features.0.0.weight_fake_quant.activation_post_process.max_val", float("nan"),
+         '"features.0.0" cannot be quantized'),
+        ("features.0.0.activation_post_process.activation_post_process.min_val", float("nan"),
+         '"features.0.0" is quantized with scale nan'),
+        ("quant.activation_post_process.activation_post_process.max_val", None,
+         'missing "quant.activation_post_process.activation_post_process.max_val"'),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_damaged_training_checkpoints_name_the_layer(tvw, tmp_path, key, value, said):
+    state_dict = dict(aware_without_observing().state_dict())
+    state_dict[key] = torch.full_like(state_dict[key], value or 0)
+    if value is None:
+        del state_dict[key]
+    error = refusal(tvw, tmp_path, AWARE, state_dict)
     assert error["kind"] == "mismatch" and said in error["message"], error
 
 
@@ -305,27 +339,58 @@ def test_quantize_chooses_the_checkpoint(tvw, tmp_path, weights, arguments, file
     assert file in error["message"], error  # as it is not the published one
 
 
+def test_models_of_the_api_quantize(tmp_path):
+    builder = "quantized_shufflenet_v2_x0_5"
+    model, state_dict = network(builder)
+    torch.save(state_dict, tmp_path / "model.pth")
+    (tmp_path / "mine.json").write_text(descriptor_of(builder))
+    api = Api(tmp_path)
+    built = api.build(builder, {"descriptor": str(tmp_path / "mine.json")})
+    assert built["num_params"] == weights_of(builder).meta["num_params"]
+    x = oracle.images(9, 2, size_of(builder))
+    torch.backends.quantized.engine = backend_of(builder)
+    assert torch.equal(api.run(x), oracle.output(model, x))
+    refused = api("state_dict", None)
+    assert isinstance(refused, Failed) and refused.kind == "not_supported" and "quantized" in refused
+    assert isinstance(api("load_state_dict", tmp_path / "nothing.pth", "state_dict"), Failed)
+
+    other = converted(observed(builder, seed=10))
+    torch.save(other.state_dict(), tmp_path / "other.pth")
+    assert api("load_state_dict", tmp_path / "other.pth", "state_dict") is None
+    assert torch.equal(api.run(x), oracle.output(other, x))
+    assert not torch.equal(oracle.output(other, x), oracle.output(model, x))
+    api.process.stdin.close()
+    assert api.process.wait(timeout=60) == 0
+
+
+def descriptor_of(builder):
+    transforms = {"preset": "ImageClassification", "crop_size": 64, "resize_size": 64}
+    arguments = {"quantize": True}
+    return json.dumps(
+        {"builder": builder, "arguments": arguments, "checkpoint": "model.pth", "transforms": transforms}
+    )
+
+
 def test_a_saved_network_classifies_pictures(tvw, tmp_path):
-    """Written by torch.save, named by a descriptor."""
+    """Written by torch.save; named by a descriptor, or in place of the published file."""
     builder = "quantized_mobilenet_v2"
     model, state_dict = network(builder)
     torch.save(state_dict, tmp_path / "model.pth")
-    transforms = {"preset": "ImageClassification", "crop_size": 64, "resize_size": 64}
-    descriptor = {
-        "builder": builder, "arguments": {"quantize": True}, "checkpoint": "model.pth",
-        "transforms": transforms,
-    }  # fmt: skip
-    (tmp_path / "mine.json").write_text(json.dumps(descriptor))
+    (tmp_path / "mine.json").write_text(descriptor_of(builder))
     picture = (oracle.images(8, 1, 64)[0] * 40 + 128).clamp(0, 255).to(torch.uint8)
     Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / "picture.png")
 
-    preset = torchvision.transforms._presets.ImageClassification(crop_size=64, resize_size=64)
+    small = torchvision.transforms._presets.ImageClassification(crop_size=64, resize_size=64)
     torch.backends.quantized.engine = backend_of(builder)
-    expected = oracle.output(model, preset(picture).unsqueeze(0)).softmax(1)[0]
-    [result] = tvw.json_lines(
-        "classify", "--weights", tmp_path / "mine.json", "--top-k", 1000, tmp_path / "picture.png"
-    )
-    actual = torch.zeros(len(expected))
-    for prediction in result["predictions"]:
-        actual[prediction["class_id"]] = prediction["probability"]
-    assert float((actual - expected).abs().max()) <= 1e-5 * float(expected.max())
+    for preset, *named in (
+        (small, tmp_path / "mine.json"),
+        (weights_of(builder).transforms(), weights_of(builder), "--checkpoint", tmp_path / "model.pth"),
+    ):
+        expected = oracle.output(model, preset(picture).unsqueeze(0)).softmax(1)[0]
+        [result] = tvw.json_lines(
+            "classify", "--top-k", 1000, "--weights", *named, tmp_path / "picture.png"
+        )
+        actual = torch.zeros(len(expected))
+        for prediction in result["predictions"]:
+            actual[prediction["class_id"]] = prediction["probability"]
+        assert float((actual - expected).abs().max()) <= 1e-5 * float(expected.max())
