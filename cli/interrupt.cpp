@@ -12,15 +12,22 @@ void note(int number) {
     signal_that_came = number;
 }
 
-} // namespace
-
-InterruptGuard::InterruptGuard() {
+/// A signal that the process was started to ignore, under nohup say, stays ignored.
+void watch(int number, struct sigaction &before) {
     struct sigaction action {};
     action.sa_handler = note;
     // The second one ends the process whatever it does.
     action.sa_flags = int(SA_RESETHAND);
-    sigaction(SIGINT, &action, &interrupt_);
-    sigaction(SIGTERM, &action, &terminate_);
+    sigaction(number, nullptr, &before);
+    if (before.sa_handler != SIG_IGN)
+        sigaction(number, &action, nullptr);
+}
+
+} // namespace
+
+InterruptGuard::InterruptGuard() {
+    watch(SIGINT, interrupt_);
+    watch(SIGTERM, terminate_);
 }
 
 InterruptGuard::~InterruptGuard() {

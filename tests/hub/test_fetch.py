@@ -177,6 +177,8 @@ def test_progress_is_told_in_lines(cache, published):
 
 
 def test_ctrl_c_leaves_nothing(cache, published, server):
+    # Processes that a script starts in the background inherit that it is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = cache.start(published(trickle))
     wait_for(lambda: cache.content().keys() - {NAME + ".lock"})
     process.send_signal(signal.SIGINT)

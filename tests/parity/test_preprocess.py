@@ -16,8 +16,6 @@ from torchvision.transforms._presets import ImageClassification
 
 from conftest import BUILD, LONG
 
-torch.set_num_threads(1)
-
 # Height, width: tiny, odd, square, tall, wide, the presets' own sizes, smaller than every crop.
 SIZES = [
     (1, 1), (1, 2), (2, 1), (3, 2), (1, 7), (9, 1), (5, 5), (7, 3), (16, 16), (31, 17),
@@ -28,6 +26,15 @@ SIZES = [
     (127, 640), (696, 464),
 ]  # fmt: skip
 LONG_SIZES = [(1080, 1920), (1920, 1080), (1999, 1333), (24, 3000), (2160, 3840)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As the Preprocessor; the number is the process's, and other tests have their own."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def presets():
