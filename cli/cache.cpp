@@ -68,9 +68,7 @@ bool verify_one(const CachedFile &file, bool json) {
         if (!json)
             fmt::print("right  {}\n", file.path.filename().string());
     } catch (const Error &error) {
-        object.update(
-            {{"digest", nullptr},
-             {"error", {{"kind", error_kind_name(error.kind())}, {"message", error.what()}}}});
+        object.update({{"digest", nullptr}, {"error", error_json(error)}});
         if (!json)
             fmt::print("WRONG  {}\n", error.what());
     }

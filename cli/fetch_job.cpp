@@ -2,6 +2,7 @@
 #include "fetch_job.h"
 
 #include "interrupt.h"
+#include "json.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -102,7 +103,7 @@ nlohmann::ordered_json FetchJob::json() const {
     if (const auto &license = weights.meta().license)
         object["license"] = *license;
     if (error)
-        object["error"] = {{"kind", error_kind_name(error->kind())}, {"message", error->what()}};
+        object["error"] = error_json(*error);
     return object;
 }
 

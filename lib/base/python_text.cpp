@@ -37,8 +37,4 @@ std::string python_repr(double value) {
     return text.find('.') == std::string::npos ? text + ".0" : text;
 }
 
-std::string python_repr(const std::string &text) {
-    return "'" + text + "'";
-}
-
 } // namespace tvw

@@ -12,7 +12,6 @@ namespace tvw {
 std::string python_repr(bool value);
 std::string python_repr(int64_t value);
 std::string python_repr(double value);
-std::string python_repr(const std::string &text);
 
 template<typename T>
 std::string python_repr(const std::vector<T> &values) {

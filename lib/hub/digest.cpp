@@ -2,11 +2,13 @@
 #include "hub/digest.h"
 
 #include "base/text.h"
+#include "checkpoint/input_file.h"
 #include "checkpoint/output_file.h"
 #include "hub/cache_name.h"
 #include "hub/location.h"
 #include "weights/entry.h"
 
+#include <tvw/checkpoint.h>
 #include <tvw/error.h>
 
 #include <fmt/format.h>
@@ -23,6 +25,13 @@ constexpr size_t kDigits = 64;
 constexpr std::string_view kHex = "0123456789abcdef";
 
 } // namespace
+
+FileDigest digest_of(const fs::path &file) {
+    const InputFile input(file, CheckpointLimits{}.file_bytes);
+    FileDigest result{input.digest(), input.size()};
+    input.check_unchanged();
+    return result;
+}
 
 Promise promise_of_name(const std::string &name) {
     constexpr size_t kFewest = 8;

@@ -4,12 +4,21 @@
 
 #include <tvw/weights.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace tvw {
+
+/// What a file holds, of one reading.
+struct FileDigest {
+    std::string sha256;
+    uint64_t bytes = 0;
+};
+/// Errors as of InputFile, and kIo where the file changes meanwhile.
+FileDigest digest_of(const std::filesystem::path &file);
 
 /// A SHA-256 or its leading digits, and who says so.
 struct Promise {

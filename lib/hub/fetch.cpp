@@ -2,7 +2,6 @@
 // Brings a checkpoint into the cache. Under its name it is complete or not there: everything else
 // (the lock, the order of those who come) only saves work.
 #include "base/shared_library.h"
-#include "checkpoint/input_file.h"
 #include "hub/cache_name.h"
 #include "hub/courtesy_lock.h"
 #include "hub/digest.h"
@@ -36,10 +35,8 @@ struct Found {
 
 Found look_at(const Weights &weights, const fs::path &file) {
     try {
-        const InputFile input(file, CheckpointLimits{}.file_bytes);
-        const std::string digest = input.digest();
-        input.check_unchanged();
-        return {true, input.size(), examine(weights, file, digest)};
+        const auto [digest, bytes] = digest_of(file);
+        return {true, bytes, examine(weights, file, digest)};
     } catch (const Error &error) {
         if (error.kind() != ErrorKind::kNotFound)
             throw;

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Lets a test call the API as a program would: one JSON array a line, the call's name and its
-// arguments; the answer is a line of JSON, {"error": message, "kind": …} where it throws. Tensors
-// travel in safetensors files.
-#include <tvw/error.h>
+// Lets a test call the API as a program would. Tensors travel in safetensors files.
+#include "support/answer_lines.h"
+
 #include <tvw/models.h>
 
-#include <nlohmann/json.hpp>
-
-#include <iostream>
-#include <map>
 #include <optional>
 #include <sstream>
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using tvw::test::Json;
 
 std::string text_at(const Json &arguments, size_t index) {
     return arguments.at(index).get<std::string>();
@@ -158,8 +153,10 @@ Json manual_seed(const Json &arguments) {
     return nullptr;
 }
 
-const std::map<std::string, Json (*)(const Json &)> &calls() {
-    static const std::map<std::string, Json (*)(const Json &)> table = {
+} // namespace
+
+int main() {
+    tvw::test::answer_lines({
         {"transform", transform},
         {"transform_pair", transform_pair},
         {"build", build},
@@ -169,24 +166,6 @@ const std::map<std::string, Json (*)(const Json &)> &calls() {
         {"fill", fill},
         {"print", print},
         {"manual_seed", manual_seed},
-    };
-    return table;
-}
-
-Json answer(Json question) {
-    const auto name = question.at(0).get<std::string>();
-    question.erase(0);
-    try {
-        return calls().at(name)(question);
-    } catch (const tvw::Error &error) {
-        return {{"error", error.what()}, {"kind", tvw::error_kind_name(error.kind())}};
-    }
-}
-
-} // namespace
-
-int main() {
-    for (std::string line; std::getline(std::cin, line);)
-        std::cout << answer(Json::parse(line)).dump() << std::endl;
+    });
     return 0;
 }

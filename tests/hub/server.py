@@ -97,7 +97,7 @@ def status(code):
 
 
 def announced(body, length):
-    """A body of another length than its header says."""
+    """A body of another length than its header says; None: it says none."""
 
     def answer(handler):
         handler.start(length)
@@ -108,12 +108,7 @@ def announced(body, length):
 
 
 def without_length(body):
-    def answer(handler):
-        handler.start(None)
-        handler.wfile.write(body)
-        handler.close_connection = True
-
-    return answer
+    return announced(body, None)
 
 
 def reset(body):

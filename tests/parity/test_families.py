@@ -3,14 +3,13 @@
 
 import inspect
 import json
-import subprocess
 
 import oracle
 import pytest
 import torch
 import torchvision
-from PIL import Image
 from torchvision import models
+from video import write_clip
 
 FRAMES = 2
 
@@ -30,23 +29,13 @@ FAMILIES = smallest_of_each_family()
 
 @pytest.fixture(scope="module")
 def frames():
-    x = oracle.images(40, FRAMES, 260)[:, :, :240]
-    return (x * 40 + 128).clamp(0, 255).to(torch.uint8)
+    return oracle.pictures(40, FRAMES, 260)[:, :, :240]
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory, frames):
     """The frames as raw RGB video."""
-    folder = tmp_path_factory.mktemp("families")
-    for i, frame in enumerate(frames):
-        Image.fromarray(frame.permute(1, 2, 0).numpy()).save(folder / f"frame{i}.png")
-    pipeline = (
-        f"multifilesrc location={folder}/frame%d.png caps=image/png,framerate=25/1"
-        " ! pngdec ! videoconvert ! video/x-raw,format=RGB"
-        f" ! matroskamux ! filesink location={folder}/clip.mkv"
-    )
-    subprocess.run(["gst-launch-1.0", "-q", *pipeline.split()], check=True, timeout=60)
-    return folder / "clip.mkv"
+    return write_clip(tmp_path_factory.mktemp("families"), frames)
 
 
 def test_there_is_a_network_of_every_family():

@@ -3,14 +3,13 @@
 
 import json
 import pathlib
-import subprocess
 
 import jsonschema
 import oracle
 import pytest
 import torch
 import torchvision
-from PIL import Image
+from video import write_clip
 
 COUNT = 4
 BUILDER = "resnet18"
@@ -20,8 +19,7 @@ SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "data" / "schema" / "resu
 @pytest.fixture(scope="module")
 def frames():
     """uint8 [N, 3, H, W] with as much structure as the oracle's images."""
-    x = oracle.images(20, COUNT, 320)[:, :, :240]
-    return (x * 40 + 128).clamp(0, 255).to(torch.uint8)
+    return oracle.pictures(20, COUNT, 320)[:, :, :240]
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +59,7 @@ def files(tmp_path_factory, model, frames):
         "transforms": {"preset": "ImageClassification", "crop_size": 224},
     }
     (folder / "mine.json").write_text(json.dumps(descriptor))
-    for i, frame in enumerate(frames):
-        Image.fromarray(frame.permute(1, 2, 0).numpy()).save(folder / f"frame{i}.png")
-    pipeline = (
-        f"multifilesrc location={folder}/frame%d.png caps=image/png,framerate=25/1"
-        " ! pngdec ! videoconvert ! video/x-raw,format=RGB"
-        f" ! matroskamux ! filesink location={folder}/clip.mkv"
-    )
-    subprocess.run(["gst-launch-1.0", "-q", *pipeline.split()], check=True, timeout=60)
+    write_clip(folder, frames)
     return folder
 
 

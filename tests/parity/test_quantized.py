@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 import torchvision
 from conftest import LONG
-from PIL import Image
+from video import write_picture
 from test_api import Api, Failed
 from test_models import compare, settings
 from torch.ao import quantization
@@ -377,8 +377,8 @@ def test_a_saved_network_classifies_pictures(tvw, tmp_path):
     model, state_dict = network(builder)
     torch.save(state_dict, tmp_path / "model.pth")
     (tmp_path / "mine.json").write_text(descriptor_of(builder))
-    picture = (oracle.images(8, 1, 64)[0] * 40 + 128).clamp(0, 255).to(torch.uint8)
-    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / "picture.png")
+    picture = oracle.pictures(8, 1, 64)[0]
+    write_picture(tmp_path / "picture.png", picture)
 
     small = torchvision.transforms._presets.ImageClassification(crop_size=64, resize_size=64)
     torch.backends.quantized.engine = backend_of(builder)

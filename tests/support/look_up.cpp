@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Lets a test ask the registry thousands of questions in one process: one JSON array a line, the
-// call's name and its arguments; the answer is a line of JSON, {"error": message} where it throws.
-#include <tvw/error.h>
+// Lets a test ask the registry.
+#include "support/answer_lines.h"
+
 #include <tvw/weights.h>
 
-#include <nlohmann/json.hpp>
-
-#include <iostream>
-#include <map>
 #include <sstream>
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-using Call = Json (*)(const Json &arguments);
+using tvw::test::Json;
 
 Json names(const tvw::WeightsEnum &weights) {
     std::ostringstream printed;
@@ -62,31 +57,15 @@ Json builder_arguments(const Json &arguments) {
     return nullptr;
 }
 
-const std::map<std::string, Call> &calls() {
-    static const std::map<std::string, Call> table = {
+} // namespace
+
+int main() {
+    tvw::test::answer_lines({
         {"get_weight", get_weight},
         {"get_model_weights", get_model_weights},
         {"list_models", list_models},
         {"verify", verify},
         {"builder_arguments", builder_arguments},
-    };
-    return table;
-}
-
-Json answer(Json question) {
-    const auto name = question.at(0).get<std::string>();
-    question.erase(0);
-    try {
-        return calls().at(name)(question);
-    } catch (const tvw::Error &error) {
-        return {{"error", error.what()}};
-    }
-}
-
-} // namespace
-
-int main() {
-    for (std::string line; std::getline(std::cin, line);)
-        std::cout << answer(Json::parse(line)).dump() << std::endl;
+    });
     return 0;
 }
