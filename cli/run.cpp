@@ -30,37 +30,38 @@ struct RunOptions {
 };
 
 /// Takes the parameters from --checkpoint, else from --weights, else from random numbers.
-void choose_parameters(const RunOptions &options, EngineConfig &config) {
-    if (!options.checkpoint.empty()) {
+EngineConfig choose_parameters(const RunOptions &options, const Arguments &arguments) {
+    EngineConfig config;
+    config.builder = get_model_weights(options.model).builder();
+    config.arguments = arguments;
+    if (!options.checkpoint.empty())
         config.checkpoint = std::make_shared<Checkpoint>(
             load_checkpoint(options.checkpoint, {.state_dict_key = options.state_dict_key}));
-        return;
-    }
-    if (options.weights == "none")
-        return;
+    if (!options.checkpoint.empty() || options.weights == "none")
+        return config;
     // "DEFAULT" and "IMAGENET1K_V2" mean a member of the model's own enum, as in Python.
     const bool member = options.weights.find_first_of("./") == std::string::npos;
     const WeightsEnum &known = get_model_weights(options.model);
-    const Weights weights = member ? known.verify(options.weights, config.arguments)
-                                   : known.verify(find_weights(options.weights), config.arguments);
-    config.arguments = builder_arguments(weights, config.arguments);
-    config.strip_prefix = weights.strip_prefix();
+    const Weights weights = member ? known.verify(options.weights, arguments)
+                                   : known.verify(find_weights(options.weights), arguments);
+    config = engine_config(weights, arguments);
+    config.builder = known.builder(); // a quantized one's, where the weights are of the float one
     config.checkpoint = interruptible([&weights] {
         return std::make_shared<const Checkpoint>(
             get_checkpoint(weights, {.progress = InterruptGuard::progress()}));
     });
+    return config;
 }
 
 EngineConfig make_config(const RunOptions &options) {
-    EngineConfig config;
-    config.builder = get_model_weights(options.model).builder();
+    Arguments arguments;
     for (const std::string &setting : options.settings)
-        config.arguments.insert(parse_argument(setting));
+        arguments.insert(parse_argument(setting));
+    EngineConfig config = choose_parameters(options, arguments);
     config.seed = options.seed;
     config.backend = parse_backend(options.backend);
     config.device = parse_device(options.device);
     config.threads = options.threads;
-    choose_parameters(options, config);
     return config;
 }
 

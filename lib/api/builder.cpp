@@ -78,20 +78,19 @@ Model ModelBuilder::operator()(const ModelOptions &options) const {
     refuse_pretrained(known, options.arguments);
     const std::optional<Weights> weights = options.weights.resolve(known, options.arguments);
     EngineConfig config;
+    if (weights)
+        config = engine_config(*weights, options.arguments);
+    else
+        config.arguments = options.arguments;
     config.builder = known.builder();
-    config.arguments = weights ? builder_arguments(*weights, options.arguments) : options.arguments;
-    check_arguments(find_builder(known.builder()), config.arguments);
-    if (weights) {
+    check_arguments(find_builder(config.builder), config.arguments);
+    if (weights)
         config.checkpoint = read_checkpoint(*weights, options.progress);
-        config.strip_prefix = weights->strip_prefix();
-    } else {
+    else
         config.seed = next_seed();
-    }
     Network network(config);
     config.checkpoint.reset(); // the network's only, where nothing else holds it
     network.own_parameters();
-    if (weights)
-        network.reduce(options.arguments);
     return Model(std::make_shared<Model::Impl>(std::move(network)));
 }
 

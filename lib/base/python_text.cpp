@@ -37,4 +37,11 @@ std::string python_repr(double value) {
     return text.find('.') == std::string::npos ? text + ".0" : text;
 }
 
+std::string unexpected_value(std::string_view name, std::string_view expected,
+                             std::string_view given) {
+    std::string text = "The parameter '";
+    text.append(name).append("' expected value ").append(expected).append(" but got ");
+    return text.append(given).append(" instead.");
+}
+
 } // namespace tvw

@@ -2,9 +2,12 @@
 // Values as Python's repr() writes them.
 #pragma once
 
+#include <tvw/export.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tvw {
@@ -25,5 +28,9 @@ template<typename T>
 std::string python_repr(const std::optional<T> &value) {
     return value ? python_repr(*value) : "None";
 }
+
+/// torchvision's complaint of an argument that has only one right value.
+TVW_API std::string unexpected_value(std::string_view name, std::string_view expected,
+                                     std::string_view given);
 
 } // namespace tvw

@@ -52,16 +52,13 @@ private:
 
 Classifier::Impl::Impl(const ClassifierConfig &config)
     : weights(find_weights(config.weights)), preprocessor_(preset_of(weights)) {
-    const Device device = parse_device(config.device);
-    const auto checkpoint = read_checkpoint(weights, config);
-    digest = checkpoint->digest;
+    EngineConfig engine = engine_config(weights);
+    engine.device = parse_device(config.device);
+    engine.threads = config.threads;
+    engine.checkpoint = read_checkpoint(weights, config);
+    digest = engine.checkpoint->digest;
     // LibTorch is opened only now: a checkpoint that cannot be read never pays for it.
-    engine_ = engine_library().create({.builder = weights.builder(),
-                                       .arguments = builder_arguments(weights, {}),
-                                       .checkpoint = checkpoint,
-                                       .strip_prefix = weights.strip_prefix(),
-                                       .device = device,
-                                       .threads = config.threads});
+    engine_ = engine_library().create(engine);
     Shape shape = preprocessor_.output_shape();
     shape.insert(shape.begin(), 1);
     input_.push_back({"input", HostTensor::zeros(DType::kFloat32, shape)});

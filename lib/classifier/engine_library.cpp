@@ -54,6 +54,15 @@ EngineLibrary &engine_library() {
     return *library;
 }
 
+EngineConfig engine_config(const Weights &weights, const Arguments &given) {
+    EngineConfig config;
+    config.builder = weights.builder();
+    config.arguments = builder_arguments(weights, given);
+    config.given = given;
+    config.strip_prefix = weights.strip_prefix();
+    return config;
+}
+
 Device parse_device(std::string_view text) {
     if (text == "auto")
         return {};

@@ -33,6 +33,10 @@ Network::Network(const EngineConfig &config)
         const Checkpoint &checkpoint = *config.checkpoint;
         parameters_ = read(arguments_, checkpoint.state_dict.without_prefix(config.strip_prefix),
                            checkpoint.path.filename().string());
+        if (config.given && builder_.hooks.reduce != nullptr) {
+            builder_.hooks.reduce(arguments_, *config.given);
+            parameters_ = draw(arguments_, parameters_);
+        }
         return;
     }
     nn::RandomSource source(config.seed);
@@ -69,14 +73,6 @@ bool Network::load_state_dict(const StateDict &state_dict) {
     parameters_ = std::move(loaded);
     arguments_ = std::move(arguments);
     return false;
-}
-
-void Network::reduce(const Arguments &given) {
-    if (builder_.hooks.reduce == nullptr)
-        return;
-    builder_.hooks.reduce(arguments_, given);
-    parameters_ = draw(arguments_, parameters_);
-    plans_.clear();
 }
 
 std::string Network::text() const {

@@ -36,8 +36,6 @@ public:
     bool load_state_dict(const StateDict &state_dict);
     /// From here on nothing but this network uses the bytes of its parameters.
     void own_parameters() { parameters_.own(); }
-    /// Leaves out what torchvision's builder does once weights are loaded (nn::Hooks::reduce).
-    void reduce(const Arguments &given);
     /// Parameters were changed in place; plans hold folded copies.
     void forget_plans() { plans_.clear(); }
 

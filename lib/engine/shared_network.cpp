@@ -23,11 +23,18 @@ struct ArgumentText {
     }
 };
 
+std::string text_of(const Arguments &arguments) {
+    std::string text;
+    for (const auto &[name, value] : arguments)
+        text += fmt::format(" {}={}", name, std::visit(ArgumentText{}, value));
+    return text;
+}
+
 /// Equal for configurations that compute the same.
 std::string sharing_key(const EngineConfig &config) {
-    std::string key = config.builder;
-    for (const auto &[name, value] : config.arguments)
-        key += fmt::format(" {}={}", name, std::visit(ArgumentText{}, value));
+    std::string key = config.builder + text_of(config.arguments);
+    if (config.given)
+        key += " given" + text_of(*config.given);
     if (!config.checkpoint)
         return fmt::format("{} seed={} backend={}", key, config.seed, int(config.backend));
     return fmt::format("{} {} state_dict={:?} prefix={:?} backend={}", key,

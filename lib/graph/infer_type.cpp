@@ -44,9 +44,8 @@ int64_t windows(int64_t size, int64_t kernel, int64_t stride, int64_t padding, i
 
 /// The same where the last window may reach over the end, but must start before it.
 int64_t windows_ceil(int64_t size, int64_t kernel, int64_t stride, int64_t padding) {
-    const int64_t exact = windows(size, kernel, stride, 2 * padding, 1);
-    const bool rest = (size + 2 * padding - kernel) % stride != 0;
-    return rest && exact * stride < size + padding ? exact + 1 : exact;
+    const int64_t count = windows(size, kernel, stride, 2 * padding + stride - 1, 1);
+    return (count - 1) * stride < size + padding ? count : count - 1;
 }
 
 struct Infer {

@@ -15,12 +15,15 @@ using namespace nn;
 
 enum class Block { kBasic, kBottleneck };
 
+constexpr int64_t kGroups = 1;
+constexpr int64_t kWidthPerGroup = 64;
+
 struct Variant {
     const char *name;
     Block block;
     std::array<int64_t, 4> layers;
-    int64_t groups = 1;
-    int64_t width_per_group = 64;
+    int64_t groups = kGroups;
+    int64_t width_per_group = kWidthPerGroup;
 };
 
 constexpr Variant kVariants[] = {
@@ -101,7 +104,7 @@ void check(const std::string &builder, const Config &config, const std::vector<b
         refuse("replace_stride_with_dilation should be None or a 3-element list");
     if (config.block != Block::kBasic)
         return;
-    if (config.groups != 1 || config.width_per_group != 64)
+    if (config.groups != kGroups || config.width_per_group != kWidthPerGroup)
         refuse("BasicBlock only supports groups=1 and base_width=64");
     if (dilate[0] || dilate[1] || dilate[2])
         refuse("Dilation > 1 not supported in BasicBlock");
@@ -109,8 +112,13 @@ void check(const std::string &builder, const Config &config, const std::vector<b
 
 Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant &variant) {
     const int64_t num_classes = arguments.integer("num_classes", 1000);
-    Config config{variant.block, arguments.integer("groups", variant.groups),
-                  arguments.integer("width_per_group", variant.width_per_group),
+    // What makes a variant is not to be changed.
+    const auto read = [&](const char *name, int64_t of_variant, int64_t usual) {
+        return of_variant == usual ? arguments.integer(name, usual)
+                                   : arguments.fixed(name, of_variant);
+    };
+    Config config{variant.block, read("groups", variant.groups, kGroups),
+                  read("width_per_group", variant.width_per_group, kWidthPerGroup),
                   arguments.boolean("zero_init_residual", false)};
     const std::vector<bool> dilate =
         arguments.booleans("replace_stride_with_dilation", {false, false, false});

@@ -2,6 +2,7 @@
 #include "nn/arguments.h"
 
 #include "base/nearest.h"
+#include "base/python_text.h"
 
 #include <tvw/error.h>
 
@@ -33,6 +34,14 @@ int64_t ArgumentReader::integer(std::string_view name, int64_t usual) {
     if (integer == nullptr || *integer < 0 || *integer > kMost)
         refuse(name, fmt::format("an integer from 0 to {}", kMost));
     return *integer;
+}
+
+int64_t ArgumentReader::fixed(std::string_view name, int64_t value) {
+    const int64_t given = integer(name, value);
+    if (given != value)
+        throw Error(ErrorKind::kInvalidArgument,
+                    unexpected_value(name, std::to_string(value), std::to_string(given)));
+    return value;
 }
 
 double ArgumentReader::number(std::string_view name, double usual) {

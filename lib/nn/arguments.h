@@ -20,6 +20,8 @@ public:
     /// The given value or the default. Error(kInvalidArgument) names the argument and what it
     /// takes.
     int64_t integer(std::string_view name, int64_t usual);
+    /// The one value that the builder takes: another is an error, in torchvision's words.
+    int64_t fixed(std::string_view name, int64_t value);
     double number(std::string_view name, double usual);
     bool boolean(std::string_view name, bool usual);
     std::string text(std::string_view name, std::string usual);

@@ -61,9 +61,8 @@ std::string text_of(const ArgumentValue &value) {
 void require(Arguments &arguments, const std::string &name, const ArgumentValue &value) {
     const auto [given, absent] = arguments.emplace(name, value);
     if (!absent && given->second != value)
-        throw Error(ErrorKind::kInvalidArgument, "The parameter '" + name + "' expected value " +
-                                                     text_of(value) + " but got " +
-                                                     text_of(given->second) + " instead.");
+        throw Error(ErrorKind::kInvalidArgument,
+                    unexpected_value(name, text_of(value), text_of(given->second)));
 }
 
 } // namespace

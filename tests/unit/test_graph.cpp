@@ -135,6 +135,21 @@ START_TEST(an_image_smaller_than_the_window_is_an_error) {
 }
 END_TEST
 
+START_TEST(the_last_window_may_reach_over_the_end_but_starts_before_it) {
+    Graph graph = with_input({1, 1, 2, 5});
+    tvw::op::MaxPool2d pool{{3, 3}, {2, 2}, {0, 0}};
+    pool.ceil_mode = true;
+    assert_text(tvw::type_text(graph.type(graph.add(pool, {0}))), "float32 [1, 1, 1, 2]");
+    pool.padding = {1, 1};
+    pool.stride = {3, 3};
+    assert_text(tvw::type_text(graph.type(graph.add(pool, {0}))), "float32 [1, 1, 1, 2]");
+    pool.kernel = {6, 6};
+    pool.padding = {0, 0};
+    pool.stride = {2, 2};
+    ck_assert(error_of([&] { graph.add(pool, {0}); }));
+}
+END_TEST
+
 START_TEST(names_stay_unique) {
     Graph graph = with_input({1, 2});
     const ValueId a = graph.add(tvw::op::Activation{}, {0}, "same");
@@ -236,7 +251,8 @@ int main() {
         "graph",
         {shapes_follow_pytorchs_rules, shapes_of_sequences_follow_pytorchs_rules,
          sequences_that_do_not_fit_are_refused, a_node_that_does_not_fit_is_named,
-         an_image_smaller_than_the_window_is_an_error, names_stay_unique,
+         an_image_smaller_than_the_window_is_an_error,
+         the_last_window_may_reach_over_the_end_but_starts_before_it, names_stay_unique,
          text_and_dot_show_every_operation, drop_identity_leaves_no_dropout,
          fold_batch_norm_scales_weight_and_bias, a_convolution_that_others_read_is_not_folded,
          passes_leave_no_batch_norm_in_any_family, a_broken_graph_does_not_verify,

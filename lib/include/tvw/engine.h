@@ -39,6 +39,7 @@ TVW_API Backend parse_backend(std::string_view text);
 struct EngineConfig {
     std::string builder;                          ///< "resnet50"
     Arguments arguments;                          ///< of the builder
+    std::optional<Arguments> given = {};          ///< the caller's own among them, see below
     std::shared_ptr<const Checkpoint> checkpoint; ///< null: random initialisation
     std::string strip_prefix;                     ///< taken off the checkpoint's keys
     uint64_t seed = 0;                            ///< of the random initialisation
@@ -46,6 +47,11 @@ struct EngineConfig {
     Device device = {};
     int threads = 0; ///< 0: one per CPU this process may use
 };
+
+/// The builder of `weights` called with them and `given`: builder, arguments, prefix, and what
+/// torchvision's builders leave out of a network with weights (GoogLeNet's auxiliary heads) unless
+/// `given` asks for it; the checkpoint is for the caller to add. Errors as builder_arguments().
+TVW_API EngineConfig engine_config(const Weights &weights, const Arguments &given = {});
 
 /// One model ready to run. Any thread may call; calls are taken in order.
 class TVW_API Engine {

@@ -57,7 +57,9 @@ class WeightsOf : public WeightsArgument {
 public:
     using WeightsArgument::WeightsArgument;
     WeightsOf() = default;
-    WeightsOf(Enum member) : WeightsArgument(member) {} // NOLINT(google-explicit-constructor)
+    // NOLINTNEXTLINE(google-explicit-constructor)
+    template<TypedMember Other>
+    requires MemberFor<Other, Enum> WeightsOf(Other member) : WeightsArgument(member) {}
     template<TypedMember Other>
     requires(!MemberFor<Other, Enum>) WeightsOf(Other member)
     = delete;
