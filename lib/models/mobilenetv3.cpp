@@ -105,10 +105,7 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
                         arguments.boolean("dilated", false)};
     arguments.ignore("dropout");
 
-    const Scope s = root.with_init({.conv_weight = Init::kKaimingNormalFanOut,
-                                    .conv_bias = Init::kZeros,
-                                    .linear_weight = Init::normal(0.01),
-                                    .linear_bias = Init::kZeros});
+    const Scope s = root.with_init(kKaimingInit);
     const Scope features = s / "features";
     int64_t index = 0;
     x = quantize(s / "quant", x);

@@ -91,9 +91,7 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
     const int64_t num_classes = arguments.integer("num_classes", 1000);
     const int64_t stem_width = arguments.integer("stem_width", 32);
 
-    const Scope s = root.with_init({.conv_weight = Init::kKaimingNormalFanOut,
-                                    .linear_weight = Init::normal(0.01),
-                                    .linear_bias = Init::kZeros});
+    const Scope s = root.with_init(kKaimingInit);
     x = conv_norm_activation(s / "stem", x, stem_width, {.kernel = 3, .stride = 2},
                              Activation::kRelu);
     int64_t number = 0;

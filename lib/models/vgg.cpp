@@ -47,11 +47,7 @@ Value build(const Scope &root, Value x, ArgumentReader &arguments, const Variant
     const bool init_weights = arguments.boolean("init_weights", true);
     arguments.ignore("dropout");
 
-    const Scope s = init_weights ? root.with_init({.conv_weight = Init::kKaimingNormalFanOut,
-                                                   .conv_bias = Init::kZeros,
-                                                   .linear_weight = Init::normal(0.01),
-                                                   .linear_bias = Init::kZeros})
-                                 : root;
+    const Scope s = init_weights ? root.with_init(kKaimingInit) : root;
     x = flatten(adaptive_avg_pool(features(s / "features", x, variant), 7));
     const Scope classifier = s / "classifier";
     x = dropout(relu(linear(classifier / 0, x, 4096)));

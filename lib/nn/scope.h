@@ -29,6 +29,12 @@ struct InitScheme {
     Init linear_bias = Init::kDefault;
 };
 
+/// What most families of torchvision draw from.
+inline constexpr InitScheme kKaimingInit{.conv_weight = Init::kKaimingNormalFanOut,
+                                         .conv_bias = Init::kZeros,
+                                         .linear_weight = Init::normal(0.01),
+                                         .linear_bias = Init::kZeros};
+
 /// How a builder of torchvision.models.quantization makes its network.
 struct QuantizedForm {
     enum class Kind {

@@ -333,6 +333,6 @@ def test_builders_that_fit_equally_are_listed(tvw, tmp_path):
     same = ("--set", "groups=32", "--set", "width_per_group=4")
     error = tvw.error("describe", tmp_path / "best.pth", *same)
     assert error["kind"] == "mismatch"
-    assert "fits resnet50, resnext50_32x4d, wide_resnet50_2" in error["message"]
+    assert "fits resnet50, resnext50_32x4d:" in error["message"]
     found = describe(tvw, tmp_path, state, "--builder", "resnet50", *same)
     assert found["arguments"] == {"groups": 32, "width_per_group": 4, "num_classes": CLASSES}
