@@ -88,12 +88,6 @@ def test_a_module_with_metadata_parameters_and_tied_weights(container, tmp_path)
     check(dict(module.state_dict()), container, tmp_path)
 
 
-def test_the_device_does_not_matter(container, tmp_path, monkeypatch):
-    anywhere = (0, lambda _: "cuda:3", lambda storage, _: storage)
-    monkeypatch.setattr(torch.serialization, "_package_registry", [anywhere])
-    check({"w": torch.randn(2, 3)}, container, tmp_path)
-
-
 class ListQuantized:
     """Pickles as old versions of PyTorch wrote tensors with scales per channel."""
 
