@@ -188,7 +188,11 @@ run_part() {
 install_packages "${packages[@]}"
 make_environment "$oracle" numpy pillow pytest jsonschema safetensors torchvision==0.29.2 \
     "torch==$torch_version"
-[ $long = no ] || export TVW_LONG=1
+if [ $long = yes ]; then
+    export TVW_LONG=1
+    # The oldest that can still be installed, which writes checkpoints to be read.
+    make_environment "$deps_dir/old-torch" "numpy<2" torch==1.13.1
+fi
 
 for part in "${parts[@]}"; do
     run_part "$part"

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("TVW_BUILD", ROOT / "build"))
+OLD_TORCH = pathlib.Path(os.environ.get("TVW_OLD_TORCH", ROOT / ".deps" / "old-torch")) / "bin" / "python"
 # A missing checkpoint is an error, not a wait for a server that is nowhere near.
 os.environ["TVW_OFFLINE"] = "1"
 

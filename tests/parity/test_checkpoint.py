@@ -4,6 +4,8 @@
 import collections
 import functools
 import hashlib
+import pathlib
+import subprocess
 import warnings
 
 import pytest
@@ -12,11 +14,10 @@ import torch
 import torchvision
 
 from checkpoints import assert_equal, try_all
-from conftest import LONG
+from conftest import LONG, OLD_TORCH
+from state_dicts import CONTAINERS, MAKERS, plain_dtypes, quantized, views
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch deprecates its own quantization
-
-CONTAINERS = {"zip": True, "legacy": False}
 
 
 @pytest.fixture(params=CONTAINERS)
@@ -32,60 +33,28 @@ def check(state_dict, container, tmp_path):
     assert description["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def plain_dtypes():
-    names = "float32 float16 bfloat16 float64 int64 int32 int16 int8 uint8 bool".split()
-    return {n: (torch.arange(-3, 9) * 11).to(getattr(torch, n)).reshape(3, 4) for n in names}
-
-
-def views():
-    base = torch.arange(60.0).reshape(3, 4, 5)
-    other = torch.randn(7)
-    return {
-        "base": base,
-        "transposed": base.transpose(0, 2),
-        "sliced": base[1:, ::2, 1:4],
-        "channels_last": torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
-        "expanded": torch.randn(3, 1).expand(3, 1000),
-        "diagonal": torch.randn(4, 4).diagonal(),
-        "other": other,
-        "other_again": other,
-        "empty": torch.empty(0, 3),
-        "scalar": torch.tensor(3.5),
-        "one": torch.ones(1),
-    }
-
-
-def quantized():
-    x = torch.randn(4, 3, 2)
-    scales, zeros = torch.rand(3, dtype=torch.float64) + 0.1, torch.tensor([0, 1, -2])
-    weight = torch.quantize_per_channel(x, scales, zeros, 1, torch.qint8)
-    return {
-        "qint8": torch.quantize_per_tensor(x, 0.1, -3, torch.qint8),
-        "quint8": torch.quantize_per_tensor(x, 0.25, 130, torch.quint8),
-        "qint32": torch.quantize_per_tensor(x, 1e-5, 0, torch.qint32),
-        "per_channel": weight,
-        "sliced": torch.quantize_per_tensor(x, 0.1, 0, torch.qint8)[1:, 1:],
-        "_packed_params": (weight, torch.randn(4)),
-        "without_bias": (weight, None),
-        "dtype": torch.qint8,
-        "absent": None,
-    }
-
-
-@pytest.mark.parametrize("make", [plain_dtypes, views, quantized, dict])
+@pytest.mark.parametrize("make", MAKERS)
 def test_values_are_bit_equal(make, container, tmp_path):
     torch.manual_seed(0)
     check(make(), container, tmp_path)
 
 
-def test_a_module_with_metadata_parameters_and_tied_weights(container, tmp_path):
-    module = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 3))
-    module[2].weight = module[0].weight
-    assert hasattr(module.state_dict(), "_metadata")
-    check(module.state_dict(), container, tmp_path)
-    check(module.state_dict(keep_vars=True), container, tmp_path)
-    check(collections.OrderedDict(module.named_parameters()), container, tmp_path)
-    check(dict(module.state_dict()), container, tmp_path)
+@pytest.fixture(scope="module")
+def old_files(tmp_path_factory):
+    """What the oldest PyTorch wrote that can still be installed."""
+    if not OLD_TORCH.exists():
+        pytest.skip("only in a long run: the old PyTorch takes 3 GB")
+    folder = tmp_path_factory.mktemp("old")
+    script = pathlib.Path(__file__).with_name("state_dicts.py")
+    subprocess.run([OLD_TORCH, script, folder], check=True, timeout=120)
+    return folder
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_files_of_an_old_version_are_bit_equal(make, container, old_files, tmp_path):
+    path = old_files / f"{make.__name__}.{container}"
+    description = assert_equal(path, tmp_path, torch.load(path, weights_only=False))
+    assert description["container"] == container
 
 
 class ListQuantized:

@@ -8,7 +8,8 @@ import pytest
 import torch
 import torchvision
 from conftest import LONG
-from test_checkpoint import CONTAINERS, check
+from state_dicts import CONTAINERS
+from test_checkpoint import check
 from test_models import on_meta_device, num_params
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch deprecates its own quantization
