@@ -129,10 +129,14 @@ def test_what_stands_beside_the_state_dict_takes_no_memory(container, tmp_path):
     torch.save(saved, path, _use_new_zipfile_serialization=CONTAINERS[container])
     [answer] = try_all([path])
     assert answer["loaded"] and answer["peak_mib"] < 48, answer
-    # Were it the state dict, it would.
-    torch.save({"w": torch.zeros(96 * mebibyte)}, path)
+
+
+def test_loading_takes_hardly_more_than_the_file(container, tmp_path):
+    path, size = tmp_path / "checkpoint.pth", 192
+    state_dict = {f"w{i}": torch.zeros(size << 15) for i in range(8)}
+    torch.save(state_dict, path, _use_new_zipfile_serialization=CONTAINERS[container])
     [answer] = try_all([path])
-    assert answer["loaded"] and answer["peak_mib"] > 96, answer
+    assert answer["loaded"] and size < answer["peak_mib"] < size + 64, answer
 
 
 def test_check_lists_every_tensor(tvw, tmp_path):
