@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Loads checkpoints for load_checkpoint.py: a line of input is "1 FILE" with the SHA-256 or "0 FILE"
-// without it, a line of output the seconds that it took.
+// Loads checkpoints for load_checkpoint.py: a line of input is "1 FILE" with the SHA-256 or "0
+// FILE" without it, a line of output the seconds that it took.
 #include <tvw/checkpoint.h>
 
 #include <chrono>
