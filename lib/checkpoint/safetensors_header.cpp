@@ -233,6 +233,9 @@ std::vector<SafetensorsEntry> read_safetensors_header(const Source &source, uint
     }
     std::string text(size, '\0');
     source.read(kSafetensorsPrefix, std::as_writable_bytes(std::span(text)));
+    // To the parser it is the end, and what stands behind it would not count.
+    if (const size_t nul = text.find('\0'); nul != std::string::npos)
+        source.corrupt(kSafetensorsPrefix + nul, "the header has a NUL");
     const char *reached = text.data();
     const char *const end = reached + text.size();
     HeaderHandler handler(limits, reached);
