@@ -195,6 +195,8 @@ def values():
     yield mismatch("two_state_dicts", holding(HERE + dict_of(model=state, model_ema=state)), "'model_ema'")
     yield mismatch("state_dict_elsewhere", holding(HERE + dict_of(epoch=b"K\1", ema=state)), "'ema'")
     yield unsupported("state_dict_deeper", holding(dict_of(model=dict_of(model=state))), "a dict where")
+    beside = dict_of(state_dict=HERE + b"K\3", w=tensor())
+    yield unsupported("state_dict_number", holding(beside), "'state_dict': an int where")
     for what, opcodes in {
         "None": dict_of(w=b"N"), "empty": b"}", "dtype": dict_of(w=name("torch", "qint8")),
         "pair": dict_of(w=tensor() + b"N\x86"),

@@ -146,12 +146,12 @@ def wrappers():
     yield loads("wrapped_deflated", zip_file(wrapped))
     yield loads("wrapped_stored", zip_file(entry("m.pth", whole)))
     twice = entry("n.zip", zip_file(wrapped))
-    yield unsupported("wrapped_twice", zip_file(twice), "a zip in a zip in a zip")
+    yield unsupported("wrapped_twice", zip_file(twice), "in a zip in a zip in a zip")
     yield unsupported("bomb", zip_file(deflated("bomb", bytes(64 << 20))), "unpacks from", CENTRAL)
     tenfold = whole
     for _ in range(10):
         tenfold = zip_file(deflated("again", tenfold))
-    yield unsupported("bomb_of_zips", tenfold, "a zip in a zip in a zip")
+    yield unsupported("bomb_of_zips", tenfold, "in a zip in a zip in a zip")
     cut = wrapped["data"][:-5]
     short = wrapped | {"data": cut, "packed": len(cut), "local_packed": len(cut)}
     yield corrupt("wrapped_cut", zip_file(short), "cannot be unpacked")

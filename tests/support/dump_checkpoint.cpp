@@ -91,7 +91,8 @@ void dump(const char *file, const char *json, const char *bytes) {
 /// Of everything that a user of the state dict can see.
 std::string content_digest(const tvw::Checkpoint &checkpoint) {
     std::ostringstream bytes;
-    const std::string all = Dumper(bytes).entries(checkpoint).dump() + bytes.str();
+    std::string all = Dumper(bytes).entries(checkpoint).dump();
+    all += bytes.str();
     tvw::Sha256 sha;
     sha.update(std::as_bytes(std::span(all)));
     return sha.finish();

@@ -118,7 +118,7 @@ START_TEST(a_zip_around_one_file_is_opened_once) {
                                          ZipWriter().add_deflated("model.pth", inner).finish()}) {
             const auto loaded = load_bytes(outer);
             ck_assert_float_eq(tvw::test::tensor_of(loaded, "w").values<float>()[3], 4);
-            assert_refused(ZipWriter().add("again", outer), "a zip in a zip in a zip");
+            assert_refused(ZipWriter().add("again", outer), "in a zip in a zip in a zip");
         }
     }
     assert_refused(ZipWriter().add("model.pth", "<html>"), "a web page");
