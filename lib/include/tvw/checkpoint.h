@@ -56,10 +56,10 @@ struct CheckpointLimits {
     uint64_t tensor_bytes = uint64_t{16} << 30;    ///< all storages, and all tensors unpacked
     uint64_t repeated_bytes = uint64_t{256} << 20; ///< tensors that repeat elements (0)
     uint64_t unpack_ratio = 32;                    ///< a deflated wrapper to its contents (1.1)
-    uint64_t pickle_bytes = uint64_t{64} << 20;    ///< one pickle, header, zip directory (400 KB)
+    uint64_t pickle_bytes = uint64_t{64} << 20;    ///< one pickle, header, zip directory (250 KB)
     uint64_t zip_entries = 100'000;                ///< entries in the archive (1,600)
     uint64_t items = 1'000'000;   ///< pickle objects, and as many memo slots (40,000)
-    uint64_t stack = 100'000;     ///< pickle stack and marks (4,000)
+    uint64_t stack = 100'000;     ///< pickle stack and marks (2,000)
     uint64_t depth = 64;          ///< nesting of containers in the pickle (4)
     uint64_t string_bytes = 4096; ///< one key or name (95)
     uint64_t tensors = 100'000;   ///< tensors in the state dict (1,571)
