@@ -176,7 +176,10 @@ def quantizers():
 
     yield loads("quantized_right", holding(quantized(per_tensor())))
     yield loads("quantized_channels", holding(quantized(per_channel(ones, zeros))))
-    for what, scale in {"nan": float("nan"), "infinite": float("inf"), "zero": 0, "negative": -1}.items():
+    for what, scale in {
+        "nan": float("nan"), "infinite": float("inf"), "zero": 0, "negative": -1,
+        "infinite_as_float32": 1e300, "zero_as_float32": 1e-300,
+    }.items():  # fmt: skip
         yield corrupt(f"scale_{what}", holding(quantized(per_tensor(real(scale)))), "'w': a scale of its quantization is")
     for what, point in {"128": 128, "minus_129": -129, "2_62": 1 << 62}.items():
         data = holding(quantized(per_tensor(zero_point=integer(point))))
