@@ -15,6 +15,7 @@ import torch
 from checkpoints import DUMP, assert_equal, try_all
 
 SECONDS = 2
+pytestmark = pytest.mark.filterwarnings("ignore:torch.quantize")
 
 
 def state_dict():

@@ -6,15 +6,21 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 
 namespace {
 
+int reads_left() {
+    const char *wanted = std::getenv("TVW_TEST_SHRINK");
+    return wanted != nullptr ? std::atoi(wanted) : 0;
+}
+
 void count_read(int descriptor) {
-    static int left = std::atoi(std::getenv("TVW_TEST_SHRINK"));
+    static int left = reads_left();
     struct stat status {};
     if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && --left == 0)
-        left = truncate(("/proc/self/fd/" + std::to_string(descriptor)).c_str(), 0);
+        std::filesystem::resize_file("/proc/self/fd/" + std::to_string(descriptor), 0);
 }
 
 } // namespace
