@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Shows Python what the checkpoint reader made of a file.
 //   dump_checkpoint FILE JSON BYTES   describes every entry in JSON, its packed elements in BYTES
-//   dump_checkpoint --try FILE...     one JSON line per file: a digest of what was loaded or the
-//                                     error, seconds, and the process's peak memory so far in MiB
+//   dump_checkpoint --try FILE...     one JSON line per file: loaded or the error, seconds, and the
+//                                     process's peak memory so far in MiB
 //   dump_checkpoint --damage FILE COPY
-//                                     the same for every shorter FILE and for every FILE with one
-//                                     bit changed, each written to COPY in turn
+//                                     the same, with a digest of what was loaded, for FILE, every
+//                                     FILE with one bit changed and every shorter FILE, each
+//                                     written to COPY in turn
 #include <tvw/checkpoint.h>
 #include <tvw/error.h>
 
@@ -112,20 +113,24 @@ int64_t peak_mib() {
     return 0;
 }
 
-void try_file(const char *file, Json json) {
+/// `answer` is what to say before the rest.
+void try_file(const char *file, Json answer, bool with_content) {
     const auto begin = std::chrono::steady_clock::now();
+    answer["loaded"] = false;
     try {
-        json["content"] = content_digest(tvw::load_checkpoint(file));
+        const tvw::Checkpoint checkpoint = tvw::load_checkpoint(file);
+        answer["loaded"] = true;
+        if (with_content)
+            answer["content"] = content_digest(checkpoint);
     } catch (const tvw::Error &error) {
-        json["kind"] = tvw::error_kind_name(error.kind());
-        json["message"] = error.what();
-        json["offset"] = error.offset() ? Json(*error.offset()) : Json();
+        answer["kind"] = tvw::error_kind_name(error.kind());
+        answer["message"] = error.what();
+        answer["offset"] = error.offset() ? Json(*error.offset()) : Json();
     }
-    json["loaded"] = json.contains("content");
-    json["seconds"] =
+    answer["seconds"] =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    json["peak_mib"] = peak_mib();
-    std::printf("%s\n", json.dump().c_str());
+    answer["peak_mib"] = peak_mib();
+    std::printf("%s\n", answer.dump().c_str());
 }
 
 void try_damage(const char *file, const char *copy) {
@@ -136,16 +141,17 @@ void try_damage(const char *file, const char *copy) {
         out.seekp(std::streamoff(position)).put(char(byte)).flush();
     };
     out << bytes << std::flush;
+    try_file(copy, {}, true);
     for (size_t position = 0; position < bytes.size(); ++position) {
         for (int bit = 0; bit < 8; ++bit) {
             write(position, bytes[position] ^ (1 << bit));
-            try_file(copy, {{"byte", position}, {"bit", bit}});
+            try_file(copy, {{"byte", position}, {"bit", bit}}, true);
         }
         write(position, bytes[position]);
     }
     for (size_t size = bytes.size(); size-- > 0;) {
         std::filesystem::resize_file(copy, size);
-        try_file(copy, {{"size", size}});
+        try_file(copy, {{"size", size}}, true);
     }
 }
 
@@ -154,7 +160,7 @@ void try_damage(const char *file, const char *copy) {
 int main(int argc, char **argv) {
     if (argc > 2 && std::string_view(argv[1]) == "--try") {
         for (int i = 2; i < argc; ++i)
-            try_file(argv[i], {{"file", argv[i]}});
+            try_file(argv[i], {{"file", argv[i]}}, false);
         return 0;
     }
     if (argc != 4)
