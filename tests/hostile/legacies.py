@@ -61,7 +61,7 @@ def storages():
         part = f"has {count % (1 << 64)} elements, expected 4"
         yield corrupt(f"count_{what}", with_storage(count), part)
     yield corrupt("count_big_endian", with_storage(4 << 56), "elements, expected 4")
-    yield corrupt("count_cut", legacy_file(storages=HERE + bytes(7)), "8 bytes are needed")
+    yield corrupt("count_cut", legacy_file(storages=HERE + bytes(7)), "ends before storage '0'")
     cut = legacy_file(storages=struct.pack("<q", 4) + HERE + FLOATS[:-1])
     yield corrupt("storage_cut", cut, "reaches past the end")
     yield corrupt("storage_absent", legacy_file(storages=struct.pack("<q", 4) + HERE), "reaches past")

@@ -2,7 +2,7 @@
 """Streams in data.pkl that nobody's torch.save would write: opcodes, names, growth."""
 
 from containers import torch_zip
-from opcodes import dict_of, integer, list_of, name, pickle, tensor, text, tuple_of
+from opcodes import dict_of, list_of, name, pickle, storage, tensor, text, tuple_of
 from row import HERE, corrupt, loads, mismatch, unsupported
 
 HARMLESS = text("touch hostile-was-here")
@@ -101,13 +101,13 @@ def stack():
     for what, opcode in {"SETITEMS": b"u", "APPENDS": b"e", "TUPLE": b"t"}.items():
         yield applied(b"}NN", opcode, "there is no mark", f"{what}_without_mark")
     yield applied(b"}(N", b"u", "a key without a value", "SETITEMS_odd")
-    for what, opcodes in {"None": b"N", "a list": b"]", "a tuple": b")", "a string": text("x"),
-                          "a tensor": tensor()}.items():  # fmt: skip
-        name_of = what.split()[-1]
-        part = f"applied to {what}, not a dict"
-        yield applied(opcodes + text("k") + b"N", b"s", part, f"SETITEM_on_{name_of}")
-        yield applied(opcodes + b"(", b"u", part, f"SETITEMS_on_{name_of}")
-        yield applied(opcodes + b"}", b"b", part, f"BUILD_on_{name_of}")
+    for what, opcodes in {
+        "list": b"]", "tuple": b")", "string": text("x"), "storage": storage(), "tensor": tensor(),
+    }.items():  # fmt: skip
+        part = f"applied to a {what}, not a dict"
+        yield applied(opcodes + text("k") + b"N", b"s", part, f"SETITEM_on_{what}")
+        yield applied(opcodes + b"(", b"u", part, f"SETITEMS_on_{what}")
+        yield applied(opcodes + b"}", b"b", part, f"BUILD_on_{what}")
     yield applied(b"}N", b"a", "applied to a dict, not a list", "APPEND_on_dict")
     yield applied(b"}(N", b"e", "applied to a dict, not a list", "APPENDS_on_dict")
     yield applied(b"}N", b"b", "an object's state is not a dict", "BUILD_with_None")

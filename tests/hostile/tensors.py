@@ -11,8 +11,8 @@ from row import HERE, corrupt, loads, unsupported
 LARGEST = (1 << 63) - 1
 
 
-def holding(value, **storage_bytes):
-    return torch_zip(pickle(dict_of(w=value)), **storage_bytes)
+def holding(value):
+    return torch_zip(pickle(dict_of(w=value)))
 
 
 def view(**facts):
@@ -83,14 +83,11 @@ def storages():
     yield corrupt("declared_too_small", holding(tensor(size=integers(3), numel=3)), "expected 3×float32")
 
     def declared(**facts):
-        kind, key = facts.pop("kind", "FloatStorage"), facts.pop("key", "0")
-        opcodes = storage(kind=kind, key=key, **facts)
-        return holding(opcodes[:-1] + HERE + b"Q")
+        return holding(storage(**facts)[:-1] + HERE + b"Q")
 
     for what, numel in {"2gb": 1 << 29, "wrapping": 1 << 62, "wrapping_to_16": (1 << 62) + 4}.items():
         yield corrupt(f"declared_{what}", declared(numel=numel), "cannot be in a file of")
     yield corrupt("declared_negative", declared(numel=-4), "number of elements is negative")
-    whole = len(holding(tensor()))
     for what, key in {
         "traversal": "../../etc/passwd", "absolute": "/etc/passwd", "other": "1", "empty": "",
         "nul": "0\0", "version": "../version",
@@ -180,7 +177,8 @@ def quantizers():
         "nan": float("nan"), "infinite": float("inf"), "zero": 0, "negative": -1,
         "infinite_as_float32": 1e300, "zero_as_float32": 1e-300,
     }.items():  # fmt: skip
-        yield corrupt(f"scale_{what}", holding(quantized(per_tensor(real(scale)))), "'w': a scale of its quantization is")
+        data = holding(quantized(per_tensor(real(scale))))
+        yield corrupt(f"scale_{what}", data, "'w': a scale of its quantization is")
     for what, point in {"128": 128, "minus_129": -129, "2_62": 1 << 62}.items():
         data = holding(quantized(per_tensor(zero_point=integer(point))))
         yield corrupt(f"zero_point_{what}", data, "'w': a zero point of its quantization is")
@@ -189,7 +187,8 @@ def quantizers():
         return error(what, holding(quantized(quantizer, before_call=HERE, **facts)), part)
 
     yield refused("scheme_missing", b"N", "a quantized tensor without a scheme")
-    yield refused("scheme_odd", tuple_of(name("torch", "Size"), real(1), b"K\0"), "the scheme", unsupported)
+    odd = tuple_of(name("torch", "Size"), real(1), b"K\0")
+    yield refused("scheme_odd", odd, "the scheme", unsupported)
     yield refused("scheme_short", tuple_of(name("torch", "per_tensor_affine")), "a quantizer of 1 items")
     yield refused("scale_int", per_tensor(b"K\1"), "scale and zero point are an int and an int")
     yield refused("axis_past", per_channel(ones, zeros, integer(2)), "the axis of the scales")

@@ -38,7 +38,8 @@ def strangers():
     }.items():  # fmt: skip
         yield corrupt(what, data, "not a checkpoint", 0)
     for what, data in {
-        "html": b"<!DOCTYPE html>\n<html>404", "html_behind_space": b" \r\n\t<html>", "xml": b"<?xml?><Error>",
+        "html": b"<!DOCTYPE html>\n<html>404", "html_behind_space": b" \r\n\t<html>",
+        "xml": b"<?xml?><Error>",
     }.items():  # fmt: skip
         yield corrupt(what, data, "a web page, not a checkpoint", 0)
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"

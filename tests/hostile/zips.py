@@ -36,16 +36,16 @@ def local_headers():
         return zip_file(*torch_entries(), entry("m/x", b"x", **lies))
 
     for fact, lie in {"method": 8, "flags": 8, "crc": 1, "size": 2, "packed": 2}.items():
-        yield corrupt(
-            f"local_{fact}_differs", also(**{f"local_{fact}": lie}), "disagrees", LOCAL
-        )  # fmt: skip
+        data = also(**{f"local_{fact}": lie})
+        yield corrupt(f"local_{fact}_differs", data, "disagrees", LOCAL)
     yield corrupt("local_name_differs", also(local_name=b"m/y"), "'m/y' in its local header", LOCAL)
     yield corrupt("local_name_longer", also(local_name=b"m/xx"), "disagrees", LOCAL)
     yield corrupt("local_extra_past_eof", also(local_extra_size=MAX16), "past the end", LOCAL)
     yield corrupt("header_at_another", also(header_at=0), "disagrees", 0)
     yield corrupt("header_inside_another", also(header_at=1), "not begin with a local header", 1)
-    yield corrupt("header_past_eof", also(header_at=0x7FFFFFF0), "bytes are needed", 0x7FFFFFF0)
-    yield corrupt("header_at_4gb", also(header_at=MAX32), "bytes are needed", MAX32)
+    part = "'m/x' has its local header at byte {}, past the end of the file"
+    for name, place in {"past_eof": 0x7FFFFFF0, "at_4gb": MAX32, "at_the_end": 630}.items():
+        yield corrupt(f"header_{name}", also(header_at=place), part.format(place), CENTRAL)
     yield corrupt("header_in_the_directory", also(header_at=330), "local header", 330)
 
 
@@ -64,24 +64,15 @@ def ranges():
     for name, size in {"8gb": 1 << 33, "2_63": 1 << 63, "2_64": MAX64}.items():
         data = sized(MAX32, extra=size64(size, size))
         yield corrupt(f"declared_{name}", data, f"of {size} bytes reaches past", LOCAL)
-    yield corrupt(
-        "header_at_2_64", also(header_at=MAX32, extra=size64(MAX64)), "bytes are needed", MAX64
-    )
+    far = also(header_at=MAX32, extra=size64(MAX64))
+    yield corrupt("header_at_2_64", far, f"'m/x' has its local header at byte {MAX64}", CENTRAL)
     yield corrupt("two_sizes", also(size=2, local_size=2), "has two sizes", LOCAL)
     yield corrupt("overlap_by_one", sized(2), "zip entries overlap")
     yield corrupt("gap_of_one", sized(0, crc=0), "belong to no zip entry")
     yield corrupt("gap_before_the_directory", zip_file(*torch_entries(), gap=b"junk"), "belong to no")
-    yield corrupt(
-        "overlapping_headers",
-        zip_file(entry("m/a", zip_file(entry("m/b", b"x"))), entry("m/b", b"", header_at=33)),
-        "disagrees",
-    )
-    quoted = zip_file(entry("m/b", b"quoted"))[:39]
-    yield corrupt(
-        "bomb_of_overlaps",
-        zip_file(entry("m/a", quoted), entry("m/b", b"quoted", header_at=33)),
-        "overlap", 33,
-    )  # fmt: skip
+    inner = zip_file(entry("m/b", b"quoted"))[:39]  # a header and its bytes
+    quoted = zip_file(entry("m/a", inner), entry("m/b", b"quoted", header_at=33))
+    yield corrupt("bomb_of_overlaps", quoted, "zip entries overlap", 33)
     for name, extra in {
         "short": b"\1\0\x08", "too_short_for_sizes": size64(5), "twice": size64(1, 1) + size64(1, 1),
     }.items():  # fmt: skip
