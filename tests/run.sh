@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../tools/common.sh"
 cd "$root_dir"
 
 # A part is a function below; those of the second list take long.
-usual_parts=(house unit parity hub element installed sanitize)
+usual_parts=(house unit parity hostile hub element installed sanitize)
 long_parts=(tidy clang sanitize_all reproducible debian13)
 
 usage() {
@@ -94,13 +94,19 @@ export LSAN_OPTIONS=suppressions=$root_dir/tests/lsan.supp:print_suppressions=0
 house() { pytest_in house tests/house; }
 unit() { meson_in "$build_dir"; }
 parity() { pytest_in parity tests/parity; }
+hostile() { pytest_in hostile tests/hostile; }
 hub() { pytest_in hub tests/hub; }
 element() { pytest_in element tests/gst; }
 installed() { pytest_in installed tests/installed; }
 sanitize() {
+    local status=0
     # shellcheck disable=SC2086
     configure build-asan $sanitizers -Dgstreamer=disabled -Dio=disabled -Ddownload=disabled &&
-        meson_in build-asan --suite core
+        ninja -C build-asan tests/support/dump_checkpoint || return
+    meson_in build-asan --suite core || status=1
+    build_dir=$root_dir/build-asan ASAN_OPTIONS=$ASAN_OPTIONS:hard_rss_limit_mb=512 \
+        pytest_in sanitize tests/hostile/test_{corpus,damage,python_files}.py || status=1
+    return $status
 }
 sanitize_all() {
     # Full stacks for the suppressions; GStreamer's scanner, a program of its own, has no sanitizer.
@@ -112,7 +118,7 @@ sanitize_all() {
     export GST_REGISTRY="$results/asan-registry.bin"
     meson_in build-asan-all || status=1
     build_dir=$root_dir/build-asan-all pytest_in sanitize_all \
-        tests/parity/test_{pipeline,checkpoint,hostile_checkpoints,describe}.py \
+        tests/parity/test_{pipeline,checkpoint,describe}.py \
         tests/hub/test_{fetch,cache}.py || status=1
     return $status
 }
@@ -131,9 +137,12 @@ debian13() { tests/debian13.sh; }
 # What counts in a part: files that count.py reads, or nothing where the part is one check.
 counted() {
     case $1 in
-        house | parity | hub | element | installed) echo "junit $results/$1.xml" ;;
+        house | parity | hostile | hub | element | installed) echo "junit $results/$1.xml" ;;
         unit) echo "meson $build_dir/meson-logs/testlog.json" ;;
-        sanitize) echo "meson build-asan/meson-logs/testlog.json" ;;
+        sanitize)
+            echo "meson build-asan/meson-logs/testlog.json"
+            echo "junit $results/sanitize.xml"
+            ;;
         sanitize_all)
             echo "meson build-asan-all/meson-logs/testlog.json"
             echo "junit $results/sanitize_all.xml"

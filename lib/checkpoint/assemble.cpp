@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -108,6 +109,7 @@ Checkpoint assemble(const Source &source, const Pickle &pickle, const Checkpoint
     Checkpoint checkpoint;
     checkpoint.state_dict_key = found.key;
     StateDict &state_dict = checkpoint.state_dict;
+    std::set<std::string_view> keys; // with those of None, which leave no entry
     const auto &items = pickle.items(found.dict);
     for (size_t i = 0; i < items.size(); i += 2) {
         const PickleValue &key = items[i];
@@ -116,7 +118,7 @@ Checkpoint assemble(const Source &source, const Pickle &pickle, const Checkpoint
                                                    type_text(key.type)));
         }
         const std::string &name = pickle.string(key);
-        if (state_dict.find(name) != nullptr)
+        if (!keys.insert(name).second)
             source.corrupt(key.at, "the key " + in_quotes(name) + " is there twice");
         if (state_dict.size() >= options.limits.tensors) {
             source.unsupported(

@@ -55,8 +55,9 @@ std::string_view ByteReader::line(size_t longest) {
     const std::string_view text(reinterpret_cast<const char *>(buffer_.data()) + cursor_, window);
     const size_t end = text.find('\n');
     if (end == std::string_view::npos) {
-        source_.corrupt(position(),
-                        "a name has no end within " + std::to_string(window) + " bytes");
+        source_.corrupt(position(), window < longest ? end_reason_
+                                                     : "a name has no end within " +
+                                                           std::to_string(longest) + " bytes");
     }
     cursor_ += end + 1;
     return text.substr(0, end);

@@ -85,6 +85,10 @@ std::vector<uint64_t> find_storages(const Source &source, const Pickle &pickle, 
                                                                     : "is there twice"));
         }
         const PickledStorage &storage = pickle.storages[known->second];
+        if (source.size() - position < sizeof(uint64_t)) {
+            source.corrupt(position, "the file ends before storage " + in_quotes(name) +
+                                         "; is the download complete?");
+        }
         const auto numel = source.number<uint64_t>(position);
         if (numel != storage.numel) {
             source.corrupt(position, fmt::format("storage {} has {} elements, expected {}",

@@ -3,6 +3,7 @@
 #include <tvw/checkpoint.h>
 #include <tvw/error.h>
 
+#include "base/text.h"
 #include "checkpoint/input_file.h"
 #include "checkpoint/legacy.h"
 #include "checkpoint/safetensors.h"
@@ -63,7 +64,7 @@ Checkpoint read_container(const Source &source, const CheckpointOptions &options
             return made_of(Container::kZip, read_torch_zip(source, archive, options));
         const ZipEntry &entry = archive.entries().front();
         if (inside_zip)
-            source.unsupported(entry.at, "a zip in a zip in a zip");
+            source.unsupported(entry.at, in_quotes(entry.name) + " in a zip in a zip in a zip");
         return read_container(unwrap(source, entry, options.limits), options, true);
     }
     // First, since its header's length may begin like a pickle.

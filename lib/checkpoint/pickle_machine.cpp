@@ -251,6 +251,9 @@ void PickleMachine::put(uint64_t slot) {
         refuse("nothing to remember");
     if (slot >= limits_.items)
         refuse_unsupported(fmt::format("memo slot {}, above the limit of {}", slot, limits_.items));
+    // Picklers count up, and each slot takes them at least two bytes.
+    if (slot > at_)
+        refuse(fmt::format("memo slot {}, more than can have been filled so far", slot));
     if (slot >= memo_.size())
         memo_.resize(slot + 1);
     memo_[slot] = stack_.back();

@@ -129,7 +129,8 @@ Quantization resolve_quantization(const Pickle &pickle, const PickledTensor &ten
     Quantization result{source.per_channel, source.axis, read_scales(pickle, source.scales, load),
                         read_zero_points(pickle, source.zero_points, load)};
     for (const double scale : result.scales) {
-        if (!std::isfinite(scale) || scale <= 0)
+        // As float32, in which kernels compute: 1e300 is infinite there and 1e-300 zero.
+        if (!std::isfinite(float(scale)) || float(scale) <= 0)
             refuse(fmt::format("a scale of its quantization is {}", scale));
     }
     const auto [lowest, highest] = stored_range(tensor.dtype);

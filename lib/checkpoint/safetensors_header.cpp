@@ -28,15 +28,48 @@ constexpr Name kNames[] = {
 // Numbers of the shape: as many as other containers may have.
 constexpr size_t kLargestRank = 8;
 
+/// Goes over the text for the parser and says how far it came, which the parser's events do not.
+class CountingIterator {
+public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = char;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const char *;
+    using reference = const char &;
+
+    CountingIterator(const char *position, const char *&reached)
+        : position_(position), reached_(&reached) {}
+
+    const char &operator*() const { return *position_; }
+    CountingIterator &operator++() {
+        *reached_ = ++position_;
+        return *this;
+    }
+    bool operator==(const CountingIterator &other) const { return position_ == other.position_; }
+    bool operator!=(const CountingIterator &other) const { return position_ != other.position_; }
+
+private:
+    const char *position_;
+    const char **reached_;
+};
+
 /// Takes the parser's events one by one and stops it at the first that does not belong: the header
 /// is {name: {"dtype": string, "shape": [int…], "data_offsets": [int, int]}…}, and nothing is
 /// stored for anything else.
 class HeaderHandler : public nlohmann::json::json_sax_t {
 public:
-    explicit HeaderHandler(const CheckpointLimits &limits) : limits_(limits) {}
+    /// `reached` moves behind what the parser has read.
+    HeaderHandler(const CheckpointLimits &limits, const char *const &reached)
+        : limits_(limits), begin_(reached), reached_(reached) {}
 
     std::vector<SafetensorsEntry> entries;
     std::string problem;
+    ErrorKind kind = ErrorKind::kCorruptFile; ///< of the problem
+
+    /// Offset in the file of the last byte that was read.
+    uint64_t at() const {
+        return kSafetensorsPrefix + uint64_t(std::max<ptrdiff_t>(reached_ - begin_ - 1, 0));
+    }
 
     bool null() override { return stop("null"); }
     bool boolean(bool) override { return stop("a boolean"); }
@@ -50,9 +83,9 @@ public:
     bool end_object() override;
     bool start_array(std::size_t) override;
     bool end_array() override;
-    bool parse_error(std::size_t position, const std::string &,
+    bool parse_error(std::size_t, const std::string &,
                      const nlohmann::detail::exception &) override {
-        return stop(fmt::format("no valid JSON at its byte {}", position));
+        return stop("no valid JSON here");
     }
 
 private:
@@ -62,11 +95,17 @@ private:
         problem = "the header has " + what + place();
         return false;
     }
+    bool stop_at_limit(std::string_view what, uint64_t limit) {
+        kind = ErrorKind::kNotSupported;
+        return stop(fmt::format("{} than the limit of {}", what, limit));
+    }
     std::string place() const;
     bool begin_entry(string_t &name);
     bool begin_field(string_t &name);
 
     const CheckpointLimits &limits_;
+    const char *const begin_;
+    const char *const &reached_;
     State state_ = State::kStart;
     std::set<std::string, std::less<>> names_;
     std::string field_;
@@ -100,7 +139,7 @@ bool HeaderHandler::start_object(std::size_t) {
 
 bool HeaderHandler::key(string_t &name) {
     if (name.size() > limits_.string_bytes)
-        return stop("a name longer than the limit");
+        return stop_at_limit("a name longer", limits_.string_bytes);
     if (state_ == State::kHeader)
         return begin_entry(name);
     if (state_ == State::kEntry)
@@ -115,8 +154,8 @@ bool HeaderHandler::begin_entry(string_t &name) {
     if (name == kSafetensorsMetadata)
         return true;
     if (entries.size() >= limits_.tensors)
-        return stop("more tensors than the limit");
-    entries.push_back({name, {}, {}, {}});
+        return stop_at_limit("more tensors", limits_.tensors);
+    entries.push_back({name, {}, {}, {}, at()});
     return true;
 }
 
@@ -194,9 +233,15 @@ std::vector<SafetensorsEntry> read_safetensors_header(const Source &source, uint
     }
     std::string text(size, '\0');
     source.read(kSafetensorsPrefix, std::as_writable_bytes(std::span(text)));
-    HeaderHandler handler(limits);
-    if (!nlohmann::json::sax_parse(text, &handler))
-        source.corrupt(kSafetensorsPrefix, handler.problem);
+    // To the parser it is the end, and what stands behind it would not count.
+    if (const size_t nul = text.find('\0'); nul != std::string::npos)
+        source.corrupt(kSafetensorsPrefix + nul, "the header has a NUL");
+    const char *reached = text.data();
+    const char *const end = reached + text.size();
+    HeaderHandler handler(limits, reached);
+    if (!nlohmann::json::sax_parse(CountingIterator(reached, reached),
+                                   CountingIterator(end, reached), &handler))
+        source.fail(handler.kind, handler.at(), handler.problem);
     return std::move(handler.entries);
 }
 

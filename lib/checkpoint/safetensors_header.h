@@ -19,6 +19,7 @@ struct SafetensorsEntry {
     std::string dtype;
     std::vector<uint64_t> shape;
     std::vector<uint64_t> range; ///< begin and end, from the first byte behind the header
+    uint64_t at = 0;             ///< offset in the file of the quote behind its name
 };
 
 /// "F32", …; the empty string for quantized dtypes, which the format does not know.

@@ -40,7 +40,7 @@ void check_ranges(const Source &source, uint64_t data,
     const uint64_t end = source.size() - data;
     for (const SafetensorsEntry *entry : order) {
         if (entry->range[1] > end || entry->range[0] > entry->range[1]) {
-            source.corrupt(kSafetensorsPrefix,
+            source.corrupt(entry->at,
                            fmt::format("{} reaches from {} to {} in {} bytes of data; is the "
                                        "download complete?",
                                        in_quotes(entry->name), entry->range[0], entry->range[1],
@@ -61,12 +61,12 @@ void check_ranges(const Source &source, uint64_t data,
 HostTensor read_tensor(const Source &source, uint64_t data, const SafetensorsEntry &entry) {
     const std::optional<DType> dtype = safetensors_dtype(entry.dtype);
     if (!dtype) {
-        source.unsupported(kSafetensorsPrefix,
+        source.unsupported(entry.at,
                            in_quotes(entry.name) + " has dtype " + in_quotes(entry.dtype));
     }
     const std::optional<uint64_t> bytes = byte_count(entry, *dtype);
     if (!bytes || *bytes != entry.range[1] - entry.range[0]) {
-        source.corrupt(kSafetensorsPrefix,
+        source.corrupt(entry.at,
                        fmt::format("{} has {} bytes, which is not what its shape needs",
                                    in_quotes(entry.name), entry.range[1] - entry.range[0]));
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "checkpoint/source.h"
 
+#include "checkpoint/checked.h"
+
 #include <fmt/format.h>
 
 #include <utility>
@@ -36,7 +38,9 @@ void Source::read(uint64_t offset, std::span<std::byte> dst) const {
 }
 
 void Source::fail(ErrorKind kind, uint64_t offset, const std::string &what) const {
-    const uint64_t position = base_ + offset;
+    uint64_t position = 0;
+    if (!add(base_, offset, position)) // an offset that a part of a file claims
+        position = offset;
     throw Error(kind,
                 fmt::format("{}, byte {}{}: {}", file_->name(), position,
                             memory_ ? " of the file inside" : "", what),

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <optional>
 #include <set>
 #include <vector>
 
@@ -30,18 +29,20 @@ bool looks_like_state_dict(const Pickle &pickle, const PickleValue &value) {
            items[1].type == PickleType::kTensor;
 }
 
-/// The keys of the top under which a state dict seems to be, each once, in file order.
+/// The keys of the top under which a state dict seems to be, in file order. No key may stand twice:
+/// Python would take the last, and another reader the first.
 std::vector<FoundStateDict> seen_state_dicts(const Source &source, const Pickle &pickle) {
     std::vector<FoundStateDict> found;
     std::set<std::string_view> keys;
     const auto &top = pickle.items(pickle.top);
     for (size_t i = 0; i < top.size(); i += 2) {
-        if (top[i].type != PickleType::kString || !looks_like_state_dict(pickle, top[i + 1]))
+        if (top[i].type != PickleType::kString)
             continue;
         const std::string &key = pickle.string(top[i]);
         if (!keys.insert(key).second)
             source.corrupt(top[i].at, "the key " + in_quotes(key) + " is there twice");
-        found.push_back({top[i + 1], key});
+        if (looks_like_state_dict(pickle, top[i + 1]))
+            found.push_back({top[i + 1], key});
     }
     return found;
 }
@@ -65,20 +66,15 @@ std::string names_of(const std::vector<FoundStateDict> &found) {
                 fmt::format("{}; state_dict_key (--state-dict) chooses: {}", complaint, advice));
 }
 
-FoundStateDict find_wanted(const Source &source, const Pickle &pickle, std::string_view wanted) {
+FoundStateDict find_wanted(const Source &source, const Pickle &pickle, std::string_view wanted,
+                           const std::vector<FoundStateDict> &seen) {
     const auto &top = pickle.items(pickle.top);
-    std::optional<FoundStateDict> found;
     for (size_t i = 0; i < top.size(); i += 2) {
-        if (top[i].type != PickleType::kString || pickle.string(top[i]) != wanted)
-            continue;
-        if (found)
-            source.corrupt(top[i].at, "the key " + in_quotes(wanted) + " is there twice");
-        found = {top[i + 1], std::string(wanted)};
+        if (top[i].type == PickleType::kString && pickle.string(top[i]) == wanted &&
+            top[i + 1].type == PickleType::kDict)
+            return {top[i + 1], std::string(wanted)};
     }
-    if (found && found->dict.type == PickleType::kDict)
-        return *found;
-    refuse_choice(source, pickle, "no state dict under " + in_quotes(wanted),
-                  seen_state_dicts(source, pickle));
+    refuse_choice(source, pickle, "no state dict under " + in_quotes(wanted), seen);
 }
 
 } // namespace
@@ -89,9 +85,9 @@ FoundStateDict find_state_dict(const Source &source, const Pickle &pickle,
         source.unsupported(pickle.top.at, fmt::format("the file holds {}, not a state dict",
                                                       type_text(pickle.top.type)));
     }
-    if (!wanted.empty())
-        return find_wanted(source, pickle, wanted);
     const std::vector<FoundStateDict> seen = seen_state_dicts(source, pickle);
+    if (!wanted.empty())
+        return find_wanted(source, pickle, wanted, seen);
     std::vector<FoundStateDict> usual;
     std::copy_if(seen.begin(), seen.end(), std::back_inserter(usual),
                  [](const FoundStateDict &one) { return is_wrapper(one.key); });

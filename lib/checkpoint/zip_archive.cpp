@@ -89,6 +89,12 @@ void ZipArchive::check_entry(ZipEntry &entry) const {
         source_.unsupported(entry.at, in_quotes(entry.name) + " is encrypted");
     if (entry.method == kZipStored && entry.size != entry.packed_size)
         corrupt("has two sizes");
+    if (entry.header > source_.size() ||
+        source_.size() - entry.header < kLocalSize + entry.name.size()) {
+        source_.corrupt(entry.at, fmt::format("zip entry {} has its local header at byte {}, past "
+                                              "the end of the file",
+                                              in_quotes(entry.name), entry.header));
+    }
     std::array<std::byte, kLocalSize> header;
     source_.read(entry.header, header);
     const auto field = [&]<typename T>(T value, size_t offset) {

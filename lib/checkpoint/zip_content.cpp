@@ -2,6 +2,7 @@
 #include "checkpoint/zip_content.h"
 
 #include "base/text.h"
+#include "checkpoint/checked.h"
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -110,11 +111,11 @@ Source unwrap(const Source &source, const ZipEntry &entry, const CheckpointLimit
                            fmt::format("{} is compressed (method {}); only deflate is read",
                                        in_quotes(entry.name), entry.method));
     }
-    // Weights hardly shrink; what grows far more than this is made to fill the memory.
-    constexpr uint64_t kLargestRatio = 32;
-    constexpr uint64_t kAlwaysAllowed = 1 << 20;
-    const uint64_t largest =
-        std::min(limits.file_bytes, entry.packed_size * kLargestRatio + kAlwaysAllowed);
+    constexpr uint64_t kAlwaysAllowed = 1 << 20; // a small file may be all zeros
+    uint64_t largest = 0;
+    if (!multiply(entry.packed_size, limits.unpack_ratio, largest) ||
+        !add(largest, kAlwaysAllowed, largest) || largest > limits.file_bytes)
+        largest = limits.file_bytes;
     if (entry.size > largest) {
         source.unsupported(
             entry.at, fmt::format("{} unpacks from {} to {} bytes, more than the limit of {}",

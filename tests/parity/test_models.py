@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import math
 import pathlib
 import re
 import resource
@@ -358,6 +359,26 @@ class TestErrors:
 
         message = attempt(change)["message"]
         assert '"fc.bias"' in message and "nan" in message and "3" in message
+
+    @pytest.mark.parametrize(
+        ("dtype", "value"),
+        [("float16", math.inf), ("bfloat16", -math.inf), ("bfloat16", math.nan), ("float64", math.nan)],
+    )
+    def test_no_dtype_hides_what_is_not_finite(self, attempt, dtype, value):
+        def change(state):
+            state["layer1.0.bn1.running_var"] = torch.ones(64, dtype=getattr(torch, dtype))
+            state["layer1.0.bn1.running_var"][63] = value
+
+        error = attempt(change)
+        assert error["kind"] == "mismatch"
+        part = f'"layer1.0.bn1.running_var" holds {value} at element 63: the checkpoint is damaged'
+        assert part in error["message"]
+
+    def test_what_float32_cannot_hold_names_the_layer(self, attempt):
+        def change(state):
+            state["fc.bias"] = torch.full((1000,), 1e300, dtype=torch.float64)
+
+        assert '"fc.bias" holds inf at element 0' in attempt(change)["message"]
 
     def test_absent_counters_are_tolerated_but_unknown_keys_are_not(self, attempt):
         def change(state):

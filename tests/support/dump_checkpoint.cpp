@@ -3,15 +3,24 @@
 //   dump_checkpoint FILE JSON BYTES   describes every entry in JSON, its packed elements in BYTES
 //   dump_checkpoint --try FILE...     one JSON line per file: loaded or the error, seconds, and the
 //                                     process's peak memory so far in MiB
+//   dump_checkpoint --damage FILE COPY
+//                                     the same, with a digest of what was loaded, for FILE, every
+//                                     FILE with one bit changed and every shorter FILE, each
+//                                     written to COPY in turn
 #include <tvw/checkpoint.h>
 #include <tvw/error.h>
+
+#include "base/sha256.h"
 
 #include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -22,8 +31,17 @@ using tvw::HostTensor;
 
 class Dumper {
 public:
-    explicit Dumper(const char *path) : bytes_(path, std::ios::binary) {}
+    /// Packed elements are appended to `bytes`.
+    explicit Dumper(std::ostream &bytes) : bytes_(bytes) {}
 
+    Json entries(const tvw::Checkpoint &checkpoint) {
+        Json entries = Json::array();
+        for (const auto &[key, value] : checkpoint.state_dict.entries())
+            entries.push_back({key, describe(value)});
+        return entries;
+    }
+
+private:
     Json describe(const tvw::StateValue &value) {
         if (const auto *dtype = std::get_if<tvw::DType>(&value))
             return tvw::dtype_name(*dtype);
@@ -35,7 +53,6 @@ public:
         return list;
     }
 
-private:
     Json describe(const HostTensor &tensor) {
         const HostTensor packed = tensor.contiguous();
         const size_t size = tvw::item_size(packed.dtype());
@@ -60,19 +77,26 @@ private:
         return json;
     }
 
-    std::ofstream bytes_;
+    std::ostream &bytes_;
     std::map<const tvw::Storage *, size_t> storages_;
 };
 
 void dump(const char *file, const char *json, const char *bytes) {
     const tvw::Checkpoint checkpoint = tvw::load_checkpoint(file);
-    Dumper dumper(bytes);
-    Json entries = Json::array();
-    for (const auto &[key, value] : checkpoint.state_dict.entries())
-        entries.push_back({key, dumper.describe(value)});
+    std::ofstream elements(bytes, std::ios::binary);
     std::ofstream(json) << Json{{"container", tvw::container_name(checkpoint.container)},
                                 {"digest", checkpoint.digest},
-                                {"entries", entries}};
+                                {"entries", Dumper(elements).entries(checkpoint)}};
+}
+
+/// Of everything that a user of the state dict can see.
+std::string content_digest(const tvw::Checkpoint &checkpoint) {
+    std::ostringstream bytes;
+    std::string all = Dumper(bytes).entries(checkpoint).dump();
+    all += bytes.str();
+    tvw::Sha256 sha;
+    sha.update(std::as_bytes(std::span(all)));
+    return sha.finish();
 }
 
 /// Of this program alone: getrusage() still knows the process that started it.
@@ -89,20 +113,46 @@ int64_t peak_mib() {
     return 0;
 }
 
-void try_file(const char *file) {
+/// `answer` is what to say before the rest.
+void try_file(const char *file, Json answer, bool with_content) {
     const auto begin = std::chrono::steady_clock::now();
-    Json json{{"file", file}, {"loaded", false}};
+    answer["loaded"] = false;
     try {
-        json["loaded"] = tvw::load_checkpoint(file).state_dict.size() > 0;
+        const tvw::Checkpoint checkpoint = tvw::load_checkpoint(file);
+        answer["loaded"] = true;
+        if (with_content)
+            answer["content"] = content_digest(checkpoint);
     } catch (const tvw::Error &error) {
-        json["kind"] = tvw::error_kind_name(error.kind());
-        json["message"] = error.what();
-        json["offset"] = error.offset() ? Json(*error.offset()) : Json();
+        answer["kind"] = tvw::error_kind_name(error.kind());
+        answer["message"] = error.what();
+        answer["offset"] = error.offset() ? Json(*error.offset()) : Json();
     }
-    json["seconds"] =
+    answer["seconds"] =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    json["peak_mib"] = peak_mib();
-    std::printf("%s\n", json.dump().c_str());
+    answer["peak_mib"] = peak_mib();
+    std::printf("%s\n", answer.dump().c_str());
+}
+
+void try_damage(const char *file, const char *copy) {
+    std::ifstream in(file, std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(in), {});
+    std::fstream out(copy, std::ios::binary | std::ios::in | std::ios::out | std::ios::trunc);
+    const auto write = [&](size_t position, int byte) {
+        out.seekp(std::streamoff(position)).put(char(byte)).flush();
+    };
+    out << bytes << std::flush;
+    try_file(copy, {}, true);
+    for (size_t position = 0; position < bytes.size(); ++position) {
+        for (int bit = 0; bit < 8; ++bit) {
+            write(position, bytes[position] ^ (1 << bit));
+            try_file(copy, {{"byte", position}, {"bit", bit}}, true);
+        }
+        write(position, bytes[position]);
+    }
+    for (size_t size = bytes.size(); size-- > 0;) {
+        std::filesystem::resize_file(copy, size);
+        try_file(copy, {{"size", size}}, true);
+    }
 }
 
 } // namespace
@@ -110,11 +160,15 @@ void try_file(const char *file) {
 int main(int argc, char **argv) {
     if (argc > 2 && std::string_view(argv[1]) == "--try") {
         for (int i = 2; i < argc; ++i)
-            try_file(argv[i]);
+            try_file(argv[i], {{"file", argv[i]}}, false);
         return 0;
     }
     if (argc != 4)
         return 2;
+    if (std::string_view(argv[1]) == "--damage") {
+        try_damage(argv[2], argv[3]);
+        return 0;
+    }
     dump(argv[1], argv[2], argv[3]);
     return 0;
 }

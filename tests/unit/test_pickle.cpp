@@ -116,7 +116,8 @@ START_TEST(broken_streams_are_refused) {
     assert_refused(pickle("\x8a\x09xxxxxxxxx"), "an integer of 9 bytes");
     assert_refused("\x80\x02"
                    "cno line end",
-                   "a name has no end");
+                   "'m/data.pkl' ends in the middle");
+    assert_refused(pickle("c" + std::string(5000, 'x')), "a name has no end");
     assert_refused(pickle("}2"), "opcode '2'");                                    // DUP
     assert_refused(pickle("\x8d\xff\xff\xff\xff\xff\xff\xff\xff"), "opcode 0x8d"); // BINUNICODE8
     assert_refused(pickle("}Nb"), "state is not a dict");

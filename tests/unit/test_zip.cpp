@@ -49,8 +49,8 @@ START_TEST(local_headers_agree_with_the_directory) {
     assert_refused(zip().add("m/x", "x").with_local_name("m/xx"), "disagrees");
     assert_refused(zip().add("m/x", "x").with_header_at(0), "disagrees");
     assert_refused(zip().add("m/x", "x").with_header_at(1), "does not begin with a local header");
-    assert_refused(zip().add("m/x", "x").with_header_at(0xfffffff0), "bytes are needed");
-    assert_refused(zip().add("m/x", "x").with_header_at(0xffffffff), "bytes are needed");
+    assert_refused(zip().add("m/x", "x").with_header_at(0xfffffff0), "past the end");
+    assert_refused(zip().add("m/x", "x").with_header_at(0xffffffff), "past the end");
 }
 END_TEST
 
@@ -118,7 +118,7 @@ START_TEST(a_zip_around_one_file_is_opened_once) {
                                          ZipWriter().add_deflated("model.pth", inner).finish()}) {
             const auto loaded = load_bytes(outer);
             ck_assert_float_eq(tvw::test::tensor_of(loaded, "w").values<float>()[3], 4);
-            assert_refused(ZipWriter().add("again", outer), "a zip in a zip in a zip");
+            assert_refused(ZipWriter().add("again", outer), "in a zip in a zip in a zip");
         }
     }
     assert_refused(ZipWriter().add("model.pth", "<html>"), "a web page");
