@@ -32,9 +32,10 @@ void ByteReader::fill(size_t count) {
                      buffer_.begin());
     buffer_offset_ += cursor_;
     cursor_ = 0;
-    if (buffer_.size() < std::max(count, kChunk))
-        buffer_.resize(std::max(count, kChunk));
     const uint64_t left = end_ - (buffer_offset_ + filled_);
+    const size_t wanted = std::max(count, size_t(std::min<uint64_t>(kChunk, filled_ + left)));
+    if (buffer_.size() < wanted)
+        buffer_.resize(wanted);
     const auto free = std::span(buffer_).subspan(filled_);
     const auto target = free.first(std::min<uint64_t>(free.size(), left));
     source_.read(buffer_offset_ + filled_, target);
