@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "base/nearest.h"
 
+#include "base/text.h"
+
 #include <algorithm>
 #include <numeric>
 #include <vector>
@@ -38,7 +40,7 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
             best_distance = distance;
         }
     }
-    return best != nullptr ? " (did you mean '" + *best + "'?)" : "";
+    return best != nullptr ? " (did you mean " + in_quotes(*best) + "?)" : "";
 }
 
 } // namespace tvw

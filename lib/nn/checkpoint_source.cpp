@@ -2,6 +2,7 @@
 #include "nn/parameters.h"
 
 #include "base/nearest.h"
+#include "base/text.h"
 
 #include <tvw/error.h>
 
@@ -47,7 +48,7 @@ CheckpointSource::CheckpointSource(const StateDict &state_dict, const RenameKey 
         std::string ours = rename ? rename(key) : key;
         if (!values_.emplace(ours, &value).second)
             throw Error(ErrorKind::kMismatch,
-                        fmt::format("two keys of the checkpoint mean \"{}\"", ours));
+                        fmt::format("two keys of the checkpoint mean \"{}\"", shown(ours)));
         unused_.insert(std::move(ours));
     }
 }
@@ -148,10 +149,11 @@ void CheckpointSource::finish(const std::string &builder, const std::string &fil
     std::vector<std::string> unexpected;
     unexpected.reserve(unused.size());
     for (const std::string &key : unused)
-        unexpected.push_back("\"" + key + "\"");
+        unexpected.push_back("\"" + shown(key) + "\"");
     throw Error(ErrorKind::kMismatch,
-                fmt::format("{} does not fit {}{}{}{}", file, builder, summary("missing ", missing),
-                            summary("unexpected ", unexpected), summary("", wrong_)));
+                fmt::format("{} does not fit {}{}{}{}", shown(file), builder,
+                            summary("missing ", missing), summary("unexpected ", unexpected),
+                            summary("", wrong_)));
 }
 
 } // namespace tvw::nn

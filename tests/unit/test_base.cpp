@@ -77,6 +77,9 @@ START_TEST(a_near_name_is_suggested_and_a_far_one_is_not) {
     const std::vector<std::string> names = {"resnet18", "resnet50", "vgg16"};
     assert_text(tvw::did_you_mean("resnet5", names), " (did you mean 'resnet50'?)");
     assert_text(tvw::did_you_mean("unrelated_thing", names), "");
+    // Names come from files too.
+    const std::vector<std::string> hostile = {"resnet\x1b"};
+    assert_text(tvw::did_you_mean("resnet5", hostile), " (did you mean 'resnet\\x1b'?)");
 }
 END_TEST
 

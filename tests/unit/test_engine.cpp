@@ -10,6 +10,8 @@
 using tvw::Checkpoint;
 using tvw::DType;
 using tvw::HostTensor;
+using tvw::test::assert_text;
+using tvw::test::error_of;
 
 extern "C" tvw::EngineLibrary *tvw_engine_v1();
 
@@ -63,7 +65,19 @@ START_TEST(the_same_state_dict_is_loaded_once) {
 }
 END_TEST
 
+START_TEST(keys_of_a_file_cannot_write_to_the_terminal) {
+    const auto checkpoint = constant(1, "");
+    checkpoint->state_dict.add("x\x1b[2J\n\n", HostTensor::zeros(DType::kFloat32, {}));
+    checkpoint->path = "a\nb.pth";
+    const auto error = error_of([&] { engine(checkpoint); });
+    ck_assert(error.has_value());
+    assert_text(error->what(),
+                R"(a\x0ab.pth does not fit squeezenet1_1; unexpected "x\x1b[2J\x0a\x0a")");
+}
+END_TEST
+
 int main() {
     return tvw::test::run_suite("engine", {state_dicts_of_one_file_are_different_networks,
-                                           the_same_state_dict_is_loaded_once});
+                                           the_same_state_dict_is_loaded_once,
+                                           keys_of_a_file_cannot_write_to_the_terminal});
 }
