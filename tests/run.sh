@@ -8,7 +8,7 @@ cd "$root_dir"
 
 # A part is a function below; those of the second list take long.
 usual_parts=(house unit parity hostile hub element installed sanitize)
-long_parts=(tidy clang sanitize_all reproducible debian13)
+long_parts=(tidy clang sanitize_all fuzz reproducible debian13)
 
 usage() {
     cat <<END
@@ -75,14 +75,6 @@ meson_in() {
     meson test -C "$dir" --print-errorlogs "$@"
 }
 
-# configure DIR OPTION...: a further build folder of the same source and LibTorch. What opens
-# libraries at run time needs `ninja` too: Meson builds only what its tests name.
-configure() {
-    local dir=$1
-    shift
-    [ -f "$dir/build.ninja" ] || meson setup "$dir" -Dtorch_prefix="$(torch_prefix)" "$@"
-}
-
 sanitizers="-Db_sanitize=address,undefined -Dbuildtype=debugoptimized"
 # Containers that cross into LibTorch, which is not instrumented, look overflowed; and GCC 12's leak
 # check may take the bytes before a library's thread-local variables for their address and crash.
@@ -131,6 +123,7 @@ clang() {
     configure build-clang --native-file tools/clang.ini && ninja -C build-clang &&
         meson_in build-clang
 }
+fuzz() { tests/fuzz.sh 60; }
 reproducible() { tests/reproducible.sh; }
 debian13() { tests/debian13.sh; }
 

@@ -74,15 +74,19 @@ StateValue value_for(const ParameterSpec &spec) {
     return weight();
 }
 
-/// What the network was trained to.
-Entries sound(Form form) {
-    nn::ShapeSource shapes;
-    const nn::ParameterStore store = stored(form, shapes);
-    Entries entries;
-    for (const ParameterSpec &spec : store.specs())
-        entries.emplace_back(spec.key, value_for(spec));
-    return entries;
-}
+/// A network with what it was trained to.
+struct Network {
+    explicit Network(Form its_form) : form(its_form) {
+        nn::ShapeSource shapes;
+        specs = stored(form, shapes).specs();
+        for (const ParameterSpec &spec : specs)
+            entries.emplace_back(spec.key, value_for(spec));
+    }
+
+    Form form;
+    std::vector<ParameterSpec> specs;
+    Entries entries = {};
+};
 
 DType some_dtype(FuzzedDataProvider &input) {
     return DType(input.ConsumeIntegralInRange<int>(0, int(DType::kQInt32)));
@@ -256,10 +260,14 @@ const nn::Hooks &some_hooks(FuzzedDataProvider &input) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     FuzzedDataProvider input(data, size);
-    const Form form = input.PickValueInArray({Form::kNone, Form::kConverted, Form::kAware});
+    static const Network kNetworks[] = {Network(Form::kNone), Network(Form::kConverted),
+                                        Network(Form::kAware)};
+    const Network &network = kNetworks[input.ConsumeIntegralInRange<size_t>(0, 2)];
     const nn::Hooks &hooks = some_hooks(input);
-    Entries entries = sound(form);
-    while (input.remaining_bytes() > 0)
+    const auto rename = input.ConsumeBool() ? hooks.rename_key : nullptr;
+    Entries entries = network.entries;
+    constexpr int kMostChanges = 8;
+    for (int i = 0; i < kMostChanges && input.remaining_bytes() > 0; ++i)
         change(entries, input);
     StateDict state_dict;
     for (auto &[key, value] : entries) {
@@ -270,15 +278,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
     }
     static constexpr auto kKinds = {ErrorKind::kMismatch, ErrorKind::kInvalidArgument};
-    nn::ShapeSource shapes;
-    const std::vector<ParameterSpec> specs = stored(form, shapes).specs();
-    for (const bool rename : {false, true}) {
-        const auto renamed = rename ? hooks.rename_key : nullptr;
-        const auto outcome = fuzz::outcome_of_two(
-            kKinds, [&] { return load(form, state_dict, renamed); }, check_same);
-        for (size_t i = 0; outcome.result && i < specs.size(); ++i)
-            check_value(specs[i], outcome.result->at(i));
-    }
+    const auto outcome = fuzz::outcome_of_two(
+        kKinds, [&] { return load(network.form, state_dict, rename); }, check_same);
+    for (size_t i = 0; outcome.result && i < network.specs.size(); ++i)
+        check_value(network.specs[i], outcome.result->at(i));
     if (hooks.adapt != nullptr) {
         const nn::CheckpointSource source(state_dict, nullptr);
         Arguments arguments;

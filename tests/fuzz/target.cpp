@@ -71,27 +71,6 @@ void check_same_tensor(const HostTensor &a, const HostTensor &b) {
             "the same quantization twice");
 }
 
-void check_same_state_dict(const StateDict &a, const StateDict &b) {
-    require(a.size() == b.size(), "as many entries twice");
-    std::map<const Storage *, const Storage *> partners;
-    for (size_t i = 0; i < a.size(); ++i) {
-        const auto &[key, value] = a.entries()[i];
-        const auto &[other_key, other] = b.entries()[i];
-        require(key == other_key && value.index() == other.index(), "the same entry twice");
-        const auto *dtype = std::get_if<DType>(&value);
-        require(dtype == nullptr || *dtype == std::get<DType>(other), "the same dtype twice");
-        const auto mine = tensors_of(value);
-        const auto others = tensors_of(other);
-        require(mine.size() == others.size(), "as many tensors twice");
-        for (size_t j = 0; j < mine.size(); ++j) {
-            check_same_tensor(mine[j], others[j]);
-            const auto partner =
-                partners.emplace(mine[j].storage().get(), others[j].storage().get()).first;
-            require(partner->second == others[j].storage().get(), "the same sharing twice");
-        }
-    }
-}
-
 } // namespace
 
 void require(bool condition, const std::string &promise) {
@@ -148,6 +127,27 @@ void check_tensors(const StateDict &state_dict) {
     }
 }
 
+void check_same_state_dict(const StateDict &a, const StateDict &b) {
+    require(a.size() == b.size(), "as many entries twice");
+    std::map<const Storage *, const Storage *> partners;
+    for (size_t i = 0; i < a.size(); ++i) {
+        const auto &[key, value] = a.entries()[i];
+        const auto &[other_key, other] = b.entries()[i];
+        require(key == other_key && value.index() == other.index(), "the same entry twice");
+        const auto *dtype = std::get_if<DType>(&value);
+        require(dtype == nullptr || *dtype == std::get<DType>(other), "the same dtype twice");
+        const auto mine = tensors_of(value);
+        const auto others = tensors_of(other);
+        require(mine.size() == others.size(), "as many tensors twice");
+        for (size_t j = 0; j < mine.size(); ++j) {
+            check_same_tensor(mine[j], others[j]);
+            const auto partner =
+                partners.emplace(mine[j].storage().get(), others[j].storage().get()).first;
+            require(partner->second == others[j].storage().get(), "the same sharing twice");
+        }
+    }
+}
+
 void check_same_checkpoint(const Checkpoint &a, const Checkpoint &b) {
     require(a.container == b.container && a.digest == b.digest &&
                 a.state_dict_key == b.state_dict_key,
@@ -177,7 +177,7 @@ CheckpointLimits narrow_limits() {
     return limits;
 }
 
-void check_checkpoint(const uint8_t *data, size_t size) {
+std::optional<StateDict> check_checkpoint(const uint8_t *data, size_t size) {
     static MemoryFile file;
     file.set(data, size);
     CheckpointOptions options;
@@ -200,6 +200,7 @@ void check_checkpoint(const uint8_t *data, size_t size) {
     const auto chosen = outcome_of(kReaderKinds, load);
     if (chosen.result)
         check_tensors(chosen.result->state_dict);
+    return usual.result ? std::optional(usual.result->state_dict) : std::nullopt;
 }
 
 } // namespace tvw::fuzz

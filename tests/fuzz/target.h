@@ -75,6 +75,7 @@ auto outcome_of_two(std::initializer_list<ErrorKind> kinds, Call call, CheckSame
 /// Reads every byte that the tensors reach, and requires that they lie inside their storages.
 void check_tensors(const StateDict &state_dict);
 /// Requires the same keys, tensors, bytes and sharing.
+void check_same_state_dict(const StateDict &a, const StateDict &b);
 void check_same_checkpoint(const Checkpoint &a, const Checkpoint &b);
 
 /// Limits that small files can reach.
@@ -83,6 +84,7 @@ CheckpointLimits narrow_limits();
 CheckpointLimits usual_limits();
 
 /// Loads the bytes as a checkpoint in every way, and checks all of the above.
-void check_checkpoint(const uint8_t *data, size_t size);
+/// Answers the state dict, where there is one.
+std::optional<StateDict> check_checkpoint(const uint8_t *data, size_t size);
 
 } // namespace tvw::fuzz
