@@ -65,7 +65,9 @@ void change_storages(std::string &storages, fuzz::Random &random) {
 
 std::string mutate(const std::string &file, fuzz::Random &random) {
     Parts parts = split(file);
-    if (random.one_in(6))
+    if (random.one_in(32))
+        parts.pickles[kKeys] = parts.pickles[random.below(parts.pickles.size())];
+    else if (random.one_in(6))
         change_storages(parts.storages, random);
     else if (random.one_in(3))
         for (std::string &pickle : parts.pickles)

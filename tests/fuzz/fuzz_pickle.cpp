@@ -72,8 +72,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz::require(!usual.error || usual.error->offset(), "an error says where");
     if (usual.result)
         fuzz::check_tensors(usual.result->state_dict);
-    options.limits = fuzz::narrow_limits();
-    options.state_dict_key = "model";
+    options.limits = fuzz::narrow_limits(size);
+    fuzz::outcome_of(kKinds, [&] { return read(source, options); });
+    options = {.limits = fuzz::usual_limits(), .state_dict_key = "model"};
     fuzz::outcome_of(kKinds, [&] { return read(source, options); });
     return 0;
 }

@@ -8,12 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
-#include <vector>
 
 using namespace tvw;
 using Json = nlohmann::ordered_json;
@@ -94,25 +90,11 @@ std::string mutate(const std::string &file, fuzz::Random &random) {
     return std::string(reinterpret_cast<const char *>(&size), sizeof size) + header + data;
 }
 
-/// What was read can be written, and is read again as the same.
-void check_saving(const StateDict &state_dict) {
-    // In memory, where nothing has to reach a disk.
-    static const std::filesystem::path kFile =
-        "/dev/shm/tvw-fuzz-" + std::to_string(getpid()) + ".safetensors";
-    std::vector<NamedTensor> tensors;
-    for (const auto &[key, value] : state_dict.entries())
-        tensors.push_back({key, std::get<HostTensor>(value)});
-    save_safetensors(kFile, tensors);
-    const Checkpoint again = load_checkpoint(kFile);
-    std::filesystem::remove(kFile);
-    fuzz::check_same_state_dict(again.state_dict, state_dict);
-}
-
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (const auto state_dict = fuzz::check_checkpoint(data, size))
-        check_saving(*state_dict);
+        fuzz::check_saving(*state_dict);
     return 0;
 }
 

@@ -67,7 +67,11 @@ void change_form(ZipParts::Entry &entry, Random &random) {
         fuzz::mutate_bytes(entry.local_extra);
         break;
     case 4:
-        fuzz::mutate_bytes(entry.extra);
+        if (random.one_in(2)) // a part of ZIP64's, of any size
+            entry.extra +=
+                std::string("\1\0", 2) + char(8 * random.below(4)) + std::string(9, '\0');
+        else
+            fuzz::mutate_bytes(entry.extra);
         break;
     case 5:
         entry.flags = uint16_t(entry.flags ^ 1U << random.below(16));
@@ -155,7 +159,8 @@ std::string mutate(const std::string &file, Random &random) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    fuzz::check_checkpoint(data, size);
+    if (const auto state_dict = fuzz::check_checkpoint(data, size))
+        fuzz::check_saving(*state_dict);
     return 0;
 }
 

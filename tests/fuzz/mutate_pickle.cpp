@@ -7,6 +7,7 @@
 #include "support/checkpoint_bytes.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace tvw::fuzz {
@@ -120,7 +121,8 @@ std::string small_tuple(Random &random) {
     case 1:
         return op::tuple({int64_t(random.below(5))});
     case 2:
-        return op::tuple({int64_t(random.below(4)), int64_t(random.below(3))});
+        return random.one_in(8) ? op::tuple({1, 1, 1, 1, 1, 1, 1, 1, 1})
+                                : op::tuple({int64_t(random.below(4)), int64_t(random.below(3))});
     default:
         return op::tuple({int64_t(random.number()), int64_t(random.below(3)), 1});
     }
@@ -135,6 +137,9 @@ std::string view(Random &random, std::string type) {
     if (random.one_in(4)) {
         shape = op::tuple({numel / 2, 2});
         strides = random.one_in(2) ? op::tuple({2, 1}) : op::tuple({1, numel / 2});
+    } else if (random.one_in(8)) { // one element for as many as can be written
+        shape = op::tuple({int64_t(random.number())});
+        strides = op::tuple({0});
     } else if (random.one_in(4)) {
         shape = small_tuple(random);
         strides = small_tuple(random);
@@ -147,53 +152,34 @@ std::string view(Random &random, std::string type) {
            offset + shape + strides;
 }
 
-std::string quantizer(Random &random) {
+/// A quantized tensor of [channels, 2].
+std::string quantized(Random &random) {
+    const auto channels = int64_t(1 + random.below(3));
+    const std::string type =
+        random.pick(std::array{"QInt8Storage", "QUInt8Storage", "QInt32Storage"});
+    const std::string start = "ctorch._utils\n_rebuild_qtensor\n(" +
+                              op::storage("q" + std::to_string(channels), 2 * channels, type) +
+                              op::integer(0) + op::tuple({channels, 2}) + op::tuple({2, 1});
     const std::string scale = op::real(random.one_in(8) ? -1 : 0.5);
     const std::string zero = op::integer(int64_t(random.one_in(8) ? random.number() : 3));
+    const std::string end = "t\x89NtR";
     if (random.one_in(2))
-        return "(ctorch\nper_tensor_affine\n" + scale + zero + "t";
-    const auto per_channel = [&](const std::string &number, const char *type) {
-        if (random.one_in(2))
-            return "ctorch._utils\n_rebuild_tensor_v2\n(" + view(random, type) + "\x89NtR";
+        return start + "(ctorch\nper_tensor_affine\n" + scale + zero + end;
+    const auto per_channel = [&](const std::string &number, const char *stored) {
+        if (random.one_in(2)) {
+            return "ctorch._utils\n_rebuild_tensor_v2\n(" +
+                   op::storage(stored + std::to_string(channels), channels, stored) +
+                   op::integer(0) + op::tuple({channels}) + op::tuple({1}) + "\x89NtR";
+        }
         std::string list = "](";
-        for (size_t i = random.below(5); i > 0; --i)
+        for (int64_t i = random.one_in(8) ? 1 : 0; i < channels; ++i)
             list += number;
         return list + "e";
     };
-    const char *scales = random.one_in(2) ? "FloatStorage" : "DoubleStorage";
-    const char *zeros = random.one_in(2) ? "LongStorage" : "IntStorage";
-    return "(ctorch\nper_channel_affine\n" + per_channel(scale, scales) + per_channel(zero, zeros) +
-           op::integer(int64_t(random.below(3))) + "t";
-}
-
-/// Opcodes of a value that state dicts hold.
-std::string some_value(Random &random) {
-    const std::string type(random.pick(kTypes));
-    const std::string hooks = "\x89N";
-    switch (random.below(9)) {
-    case 0:
-    case 1:
-        return "ctorch._utils\n_rebuild_tensor_v2\n(" + view(random, type) + hooks + "tR";
-    case 2:
-        return "ctorch._utils\n_rebuild_tensor\n(" + view(random, type) + "tR";
-    case 3:
-        return "ctorch._utils\n_rebuild_qtensor\n(" +
-               view(random, "Q" + std::string(random.one_in(2) ? "Int8Storage" : "UInt8Storage")) +
-               quantizer(random) + hooks + "tR";
-    case 4:
-        return "ctorch._utils\n_rebuild_tensor_v2\n(" + view(random, type) + hooks + "}tR";
-    case 5:
-        return "ctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_tensor_v2\n(" +
-               view(random, type) + hooks + "tR" + hooks + "tR";
-    case 6: // a packed layer
-        return "(ctorch._utils\n_rebuild_qtensor\n(" + view(random, "QInt8Storage") +
-               quantizer(random) + hooks + "tR" + (random.one_in(2) ? "N" : some_value(random)) +
-               "t";
-    case 7:
-        return "ccollections\nOrderedDict\n)R" + some_text(random) + "K\1s";
-    default:
-        return "c" + std::string(random.pick(kGlobals));
-    }
+    return start + "(ctorch\nper_channel_affine\n" +
+           per_channel(scale, random.one_in(2) ? "FloatStorage" : "DoubleStorage") +
+           per_channel(zero, random.one_in(2) ? "LongStorage" : "IntStorage") +
+           op::integer(int64_t(random.below(8) / 6)) + end;
 }
 
 std::string some_opcode(Random &random) {
@@ -208,6 +194,35 @@ std::string some_opcode(Random &random) {
         return std::string(1, char(random.pick("qh"))) + char(random.below(4));
     case 4:
         return std::string(1, char(random.below(256)));
+    default:
+        return "c" + std::string(random.pick(kGlobals));
+    }
+}
+
+/// Opcodes of a value that state dicts hold.
+std::string some_value(Random &random) {
+    const std::string type(random.pick(kTypes));
+    const std::string hooks = "\x89N";
+    switch (random.below(9)) {
+    case 0:
+    case 1:
+        return "ctorch._utils\n_rebuild_tensor_v2\n(" + view(random, type) + hooks + "tR";
+    case 2:
+        return "ctorch._utils\n_rebuild_tensor\n(" + view(random, type) + "tR";
+    case 3:
+        return quantized(random);
+    case 4:
+        return "ctorch._utils\n_rebuild_tensor_v2\n(" + view(random, type) + hooks + "}tR";
+    case 5:
+        return "ctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_tensor_v2\n(" +
+               view(random, type) + hooks + "tR" + hooks + "tR";
+    case 6: // a packed layer
+        return "(" + quantized(random) + (random.one_in(2) ? "N" : some_value(random)) + "t";
+    case 7:
+        if (random.one_in(2)) // as Python 2 wrote it
+            return "ccollections\nOrderedDict\n(](]" + some_text(random) + "a" +
+                   some_opcode(random) + "aetR";
+        return "ccollections\nOrderedDict\n)R" + some_text(random) + "K\1s";
     default:
         return "c" + std::string(random.pick(kGlobals));
     }
@@ -250,9 +265,11 @@ void change(Opcodes &opcodes, Random &random) {
     case 2:
         opcodes.insert(here, some_opcode(random));
         break;
-    case 3: // an entry of a dict
-        opcodes.insert(here, some_text(random) + some_value(random) + "s");
+    case 3: { // an entry of a dict, sometimes twice
+        const std::string entry = some_text(random) + some_value(random) + "s";
+        opcodes.insert(here, random.one_in(8) ? 2 : 1, entry);
         break;
+    }
     case 4:
         opcodes.insert(here, some_value(random));
         break;

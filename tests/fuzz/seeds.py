@@ -94,7 +94,7 @@ def pickle_of(archive):
 
 
 def sound():
-    """(target, name, bytes) of files that load."""
+    """(target, name, bytes) of files, nearly all of which load."""
     for name, value in state_dicts():
         archive = saved(value)
         yield "zip", name, archive
@@ -112,6 +112,7 @@ def sound():
     legacy = saved({"w": torch.ones(1)}, _use_new_zipfile_serialization=False)
     yield "zip", "legacy_inside", with_one_entry(legacy, zipfile.ZIP_DEFLATED)
     yield "zip", "streamed", streamed(inner)
+    yield "legacy", "tar", bytes(257) + b"ustar" + bytes(250)
     for form in range(3):
         yield "state_dict", str(form), bytes([form] * 8)
     yield from descriptors()

@@ -10,7 +10,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <map>
+#include <utility>
 #include <vector>
 
 namespace tvw::fuzz {
@@ -69,6 +71,16 @@ void check_same_tensor(const HostTensor &a, const HostTensor &b) {
     require(p == nullptr || (p->per_channel == q->per_channel && p->axis == q->axis &&
                              p->scales == q->scales && p->zero_points == q->zero_points),
             "the same quantization twice");
+}
+
+/// What else can be made of a checkpoint works for every one.
+void check_uses(const Checkpoint &checkpoint) {
+    require(!container_name(checkpoint.container).empty(), "the container has a name");
+    const StateDict &state_dict = checkpoint.state_dict;
+    const auto shorter = outcome_of({ErrorKind::kMismatch, ErrorKind::kInvalidArgument},
+                                    [&] { return state_dict.without_prefix("module."); });
+    require(!shorter.result || shorter.result->size() == state_dict.size(),
+            "without a prefix there are as many entries");
 }
 
 } // namespace
@@ -162,19 +174,40 @@ CheckpointLimits usual_limits() {
     return limits;
 }
 
-CheckpointLimits narrow_limits() {
+CheckpointLimits narrow_limits(size_t choice) {
     CheckpointLimits limits = usual_limits();
-    limits.file_bytes = 1 << 16;
-    limits.tensor_bytes = 128;
-    limits.repeated_bytes = 64;
-    limits.pickle_bytes = 400;
-    limits.zip_entries = 8;
-    limits.items = 48;
-    limits.stack = 16;
-    limits.depth = 4;
-    limits.string_bytes = 20;
-    limits.tensors = 3;
+    const std::pair<uint64_t *, uint64_t> lower[] = {
+        {&limits.file_bytes, 900},   {&limits.tensor_bytes, 40}, {&limits.repeated_bytes, 40},
+        {&limits.pickle_bytes, 300}, {&limits.zip_entries, 5},   {&limits.items, 30},
+        {&limits.stack, 5},          {&limits.depth, 2},         {&limits.string_bytes, 12},
+        {&limits.tensors, 1}};
+    const auto &[limit, value] = lower[choice % std::size(lower)];
+    *limit = value;
     return limits;
+}
+
+void check_saving(const StateDict &state_dict) {
+    // In memory, where nothing has to reach a disk.
+    static const std::filesystem::path kFile =
+        "/dev/shm/tvw-fuzz-" + std::to_string(getpid()) + ".safetensors";
+    std::vector<NamedTensor> tensors;
+    bool quantized = false;
+    for (const auto &[key, value] : state_dict.entries()) {
+        for (const HostTensor &tensor : tensors_of(value)) {
+            tensors.push_back({key, tensor});
+            quantized = quantized || tensor.quantization();
+        }
+    }
+    // Names may be empty or twice here (pairs), and the format knows no quantized tensors.
+    const auto saved = outcome_of({ErrorKind::kNotSupported, ErrorKind::kInvalidArgument}, [&] {
+        save_safetensors(kFile, tensors);
+        return load_checkpoint(kFile).state_dict;
+    });
+    std::filesystem::remove(kFile);
+    if (!saved.result)
+        return;
+    require(!quantized && saved.result->size() <= tensors.size(), "what is written is read");
+    check_tensors(*saved.result);
 }
 
 std::optional<StateDict> check_checkpoint(const uint8_t *data, size_t size) {
@@ -186,10 +219,12 @@ std::optional<StateDict> check_checkpoint(const uint8_t *data, size_t size) {
     const auto load = [&] { return load_checkpoint(file.path(), options); };
     const auto usual = outcome_of_two(kReaderKinds, load, check_same_checkpoint);
     require(!usual.error || usual.error->offset(), "an error says where");
-    if (usual.result)
+    if (usual.result) {
         check_tensors(usual.result->state_dict);
+        check_uses(*usual.result);
+    }
     // Narrower limits refuse; they never change what is read.
-    options.limits = narrow_limits();
+    options.limits = narrow_limits(size);
     const auto narrow = outcome_of(kReaderKinds, load);
     if (narrow.result) {
         require(usual.result.has_value(), "what fits narrow limits fits wide ones");

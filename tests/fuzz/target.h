@@ -78,10 +78,13 @@ void check_tensors(const StateDict &state_dict);
 void check_same_state_dict(const StateDict &a, const StateDict &b);
 void check_same_checkpoint(const Checkpoint &a, const Checkpoint &b);
 
-/// Limits that small files can reach.
-CheckpointLimits narrow_limits();
+/// One limit, chosen by `choice`, is so low that small files reach it.
+CheckpointLimits narrow_limits(size_t choice);
 /// The usual ones, but for how much memory one small file may ask for.
 CheckpointLimits usual_limits();
+
+/// Writes the tensors as safetensors and reads them.
+void check_saving(const StateDict &state_dict);
 
 /// Loads the bytes as a checkpoint in every way, and checks all of the above.
 /// Answers the state dict, where there is one.

@@ -170,7 +170,12 @@ std::string ZipParts::bytes_with_lie(Random &random) const {
         lie(file, central, kCentralPlaces, random);
         break;
     case 3:
-        lie(file, file.size() - kEnd, kEndPlaces, random);
+        if (random.one_in(3)) { // the two counts together
+            const std::string count = number<uint16_t>(random.number());
+            file.replace(file.size() - kEnd + 8, 4, count + count);
+        } else {
+            lie(file, file.size() - kEnd, kEndPlaces, random);
+        }
         break;
     case 4:
         lie(file, file.size() - kEnd - kLocator, kLocatorPlaces, random);
