@@ -52,13 +52,13 @@ float weight_scale(const Observer &observer) {
     return std::max(most / 127.5F, observer.eps);
 }
 
-bool is_finite(float scale, const HostTensor &weight, const HostTensor &bias) {
+bool is_finite(const HostTensor &weight, const HostTensor &bias) {
     const auto all_finite = [](const HostTensor &tensor) {
         const auto values = tensor.has_data() ? tensor.values<float>() : std::span<const float>();
         return std::all_of(values.begin(), values.end(),
                            [](float value) { return std::isfinite(value); });
     };
-    return std::isfinite(scale) && all_finite(weight) && all_finite(bias);
+    return all_finite(weight) && all_finite(bias);
 }
 
 HostTensor quantized(const HostTensor &weight, float scale) {
@@ -139,7 +139,8 @@ QuantizedLayer aware_layer(const Scope &s, const Shape &weight_shape,
     if (observer.watches)
         watch(observer, weight.values<float>());
     const float scale = weight_scale(observer);
-    if (!(scale > 0) || !is_finite(scale, weight, bias))
+    // Below the normal numbers, 1 / scale is infinite.
+    if (!std::isnormal(scale) || scale < 0 || !is_finite(weight, bias))
         throw Error(ErrorKind::kMismatch, "the weight of \"" + s.path() +
                                               "\" cannot be quantized: the checkpoint is damaged");
     return {quantized(weight, scale), std::move(bias)};

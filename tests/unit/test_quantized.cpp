@@ -3,11 +3,14 @@
 
 #include "backends/backend.h"
 #include "models/models.h"
+#include "nn/quantization_aware.h"
 #include "passes/pass.h"
 
 #include <ATen/Context.h>
 
 #include <algorithm>
+#include <limits>
+#include <string>
 
 using tvw::Affine;
 using tvw::DType;
@@ -69,6 +72,24 @@ bool refused(Graph &graph, const tvw::Op &op, std::vector<ValueId> inputs) {
     const auto error = error_of([&] { graph.add(op, std::move(inputs)); });
     return error && error->kind() == tvw::ErrorKind::kInvalidArgument &&
            contains(error->what(), "quantize");
+}
+
+/// A linear layer of quantization-aware training: weight 0, its observer saw `range` at most.
+tvw::StateDict observed_layer(float range) {
+    tvw::StateDict state_dict;
+    const auto add = [&](const std::string &key, const tvw::Shape &shape, float number) {
+        HostTensor tensor = HostTensor::zeros(DType::kFloat32, shape);
+        tensor.mutable_values<float>()[0] = number;
+        state_dict.add("layer." + key, tensor);
+    };
+    add("weight", {1, 1}, 0);
+    add("bias", {1}, 0);
+    for (const char *key : {"fake_quant_enabled", "observer_enabled", "scale", "zero_point",
+                            "activation_post_process.eps"})
+        add("weight_fake_quant." + std::string(key), {1}, 0);
+    add("weight_fake_quant.activation_post_process.min_val", {}, 0);
+    add("weight_fake_quant.activation_post_process.max_val", {}, range);
+    return state_dict;
 }
 
 } // namespace
@@ -146,11 +167,27 @@ START_TEST(passes_leave_no_relu_of_their_own_in_a_quantized_network) {
 }
 END_TEST
 
+START_TEST(a_scale_without_a_reciprocal_is_an_error) {
+    const auto load = [](float range) {
+        const tvw::StateDict state_dict = observed_layer(range);
+        tvw::nn::CheckpointSource source(state_dict, nullptr);
+        Graph graph("test");
+        tvw::nn::aware_layer(tvw::nn::Scope(graph, source) / "layer", {1, 1}, std::nullopt);
+    };
+    load(1);
+    for (const float range : {0.0F, 1e-40F, std::numeric_limits<float>::infinity()}) {
+        const auto error = error_of([&] { load(range); });
+        ck_assert(error && contains(error->what(), "\"layer\" cannot be quantized"));
+    }
+}
+END_TEST
+
 int main() {
     return tvw::test::run_suite(
         "quantized",
         {quantized_and_real_values_do_not_mix, types_tell_how_values_are_stored,
          layers_compute_with_packed_weights, the_engine_of_the_process_stays_as_it_was,
          fuse_quantized_relu_keeps_output, a_convolution_that_others_read_keeps_its_sign,
-         passes_leave_no_relu_of_their_own_in_a_quantized_network});
+         passes_leave_no_relu_of_their_own_in_a_quantized_network,
+         a_scale_without_a_reciprocal_is_an_error});
 }
