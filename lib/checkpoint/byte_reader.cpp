@@ -64,15 +64,4 @@ std::string_view ByteReader::line(size_t longest) {
     return text.substr(0, end);
 }
 
-void ByteReader::skip(uint64_t count) {
-    need(count);
-    const uint64_t target = position() + count;
-    if (target <= buffer_offset_ + filled_) {
-        cursor_ += count;
-        return;
-    }
-    buffer_offset_ = target;
-    cursor_ = filled_ = 0;
-}
-
 } // namespace tvw

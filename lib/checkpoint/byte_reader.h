@@ -28,7 +28,6 @@ public:
     T number();
     /// Up to the next '\n', which is taken too; an error if there is none in `longest` bytes.
     std::string_view line(size_t longest);
-    void skip(uint64_t count);
 
 private:
     void need(uint64_t count) const;

@@ -136,7 +136,7 @@ ZipEntry read_entry(const Source &source, ByteReader &reader, const CheckpointLi
     if (disk != 0)
         source.unsupported(entry.at, "a zip archive in several parts");
     read_extra64(source, reader.take(extra_size), entry);
-    reader.skip(comment_size);
+    reader.take(comment_size);
     return entry;
 }
 
