@@ -97,7 +97,8 @@ run_target() {
 report_coverage() {
     local profiles=$folder/profiles objects=() target
     rm -rf "$profiles"
-    for target in "${targets[@]}"; do
+    for target in "${all_targets[@]}"; do
+        mkdir -p "$folder/corpus/$target"
         local program=$coverage_build/tests/fuzz/fuzz_$target
         LLVM_PROFILE_FILE=$profiles/$target.raw "$program" "${limits[@]}" -runs=0 \
             -artifact_prefix="$profiles/" "$folder/corpus/$target" "$folder/seeds/$target" \

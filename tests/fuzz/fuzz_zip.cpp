@@ -67,11 +67,13 @@ void change_form(ZipParts::Entry &entry, Random &random) {
         fuzz::mutate_bytes(entry.local_extra);
         break;
     case 4:
-        if (random.one_in(2)) // a part of ZIP64's, of any size
-            entry.extra +=
-                std::string("\1\0", 2) + char(8 * random.below(4)) + std::string(9, '\0');
-        else
+        if (random.one_in(2)) { // parts of ZIP64's, of any size
+            for (size_t parts = 1 + random.below(2); parts > 0; --parts)
+                entry.extra +=
+                    std::string("\1\0\x08\0", 4) + std::string(7 + random.below(2), '\0');
+        } else {
             fuzz::mutate_bytes(entry.extra);
+        }
         break;
     case 5:
         entry.flags = uint16_t(entry.flags ^ 1U << random.below(16));

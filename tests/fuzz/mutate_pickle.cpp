@@ -154,7 +154,7 @@ std::string view(Random &random, std::string type) {
 
 /// A quantized tensor of [channels, 2].
 std::string quantized(Random &random) {
-    const auto channels = int64_t(1 + random.below(3));
+    const auto channels = int64_t(random.one_in(8) ? 40 : 1 + random.below(3));
     const std::string type =
         random.pick(std::array{"QInt8Storage", "QUInt8Storage", "QInt32Storage"});
     const std::string start = "ctorch._utils\n_rebuild_qtensor\n(" +
