@@ -9,8 +9,8 @@ cd "$root_dir"
 
 all_targets=(descriptor legacy pickle safetensors state_dict zip)
 folder=$deps_dir/fuzz
-build=build-fuzz
-coverage_build=build-fuzz-coverage
+build='build-fuzz'
+coverage_build='build-fuzz-coverage'
 limits=(-rss_limit_mb=512 -timeout=2 -max_len=8192)
 
 usage() {
@@ -33,7 +33,7 @@ if [[ ${1:-} =~ ^[0-9]+$ ]]; then
     seconds=$1
     shift
 fi
-targets=("${@:-${all_targets[@]}}")
+targets=("$@")
 [ $# != 0 ] || targets=("${all_targets[@]}")
 for target in "${targets[@]}"; do
     [[ " ${all_targets[*]} " == *" $target "* ]] || { usage >&2 && exit 2; }

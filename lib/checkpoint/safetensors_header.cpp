@@ -46,7 +46,6 @@ public:
         return *this;
     }
     bool operator==(const CountingIterator &other) const { return position_ == other.position_; }
-    bool operator!=(const CountingIterator &other) const { return position_ != other.position_; }
 
 private:
     const char *position_;

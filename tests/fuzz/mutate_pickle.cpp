@@ -237,13 +237,20 @@ void change_argument(std::string &opcode, Random &random) {
         const std::string type(random.pick(kTypes));
         opcode =
             "c" + (random.one_in(2) ? "torch\n" + type + "\n" : std::string(random.pick(kGlobals)));
-    } else if (uint8_t(opcode[0]) == kOpLong1) {
-        opcode = op::integer(int64_t(random.number()));
-    } else if (form->counted && !random.one_in(8)) {
+    } else if (form->counted && uint8_t(opcode[0]) != kOpLong1 && !random.one_in(8)) {
         opcode = some_text(random);
     } else {
-        const uint64_t number = random.number();
-        std::memcpy(opcode.data() + 1, &number, std::min<size_t>(form->fixed, opcode.size() - 1));
+        const bool is_long = uint8_t(opcode[0]) == kOpLong1;
+        const size_t begin = std::min<size_t>(is_long ? 2 : 1, opcode.size()); // of the number
+        const size_t size = std::min<size_t>(is_long ? 8 : form->fixed, opcode.size() - begin);
+        uint64_t number = 0;
+        std::memcpy(&number, opcode.data() + begin, size);
+        // What is one too many goes past fewer checks than what is far too many.
+        number = random.one_in(2) ? number + random.below(5) - 2 : random.number();
+        if (is_long)
+            opcode = op::integer(int64_t(number));
+        else
+            std::memcpy(opcode.data() + begin, &number, size);
     }
 }
 
@@ -283,6 +290,14 @@ void change(Opcodes &opcodes, Random &random) {
     }
 }
 
+/// A state dict of one or two values; most often it is sound.
+std::string some_pickle(Random &random) {
+    std::string opcodes = "}";
+    for (size_t entries = 1 + random.below(2); entries > 0; --entries)
+        opcodes += op::text(std::to_string(entries)) + some_value(random) + "s";
+    return test::pickle(opcodes);
+}
+
 } // namespace
 
 std::string mutate_pickle(const std::string &pickle, Random &random) {
@@ -291,8 +306,10 @@ std::string mutate_pickle(const std::string &pickle, Random &random) {
         mutate_bytes(text);
         return text;
     }
-    Opcodes opcodes = split(text);
-    for (size_t changes = 1 + random.below(3); changes > 0; --changes)
+    // Most of what libFuzzer collects breaks at some place, and what comes after it is not seen.
+    const bool anew = random.one_in(4);
+    Opcodes opcodes = split(anew ? some_pickle(random) : text);
+    for (size_t changes = 1 + random.below(anew ? 1 : 3); changes > 0; --changes)
         change(opcodes, random);
     text.clear();
     for (const std::string &opcode : opcodes)
