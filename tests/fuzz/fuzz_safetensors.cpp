@@ -90,11 +90,31 @@ std::string mutate(const std::string &file, fuzz::Random &random) {
     return std::string(reinterpret_cast<const char *>(&size), sizeof size) + header + data;
 }
 
+/// Every byte behind the header belongs to one tensor, so none can mean two things.
+void check_bytes(std::string_view file, const StateDict &state_dict) {
+    uint64_t header = 0;
+    std::memcpy(&header, file.data(), sizeof header);
+    uint64_t bytes = 0;
+    for (const auto &[key, value] : state_dict.entries()) {
+        const auto &tensor = std::get<HostTensor>(value);
+        bytes += uint64_t(tensor.numel()) * item_size(tensor.dtype());
+    }
+    const uint64_t data = file.size() - kSafetensorsPrefix - header;
+    // The counter of an averaged model is dropped.
+    const bool counted = file.find("n_averaged") != std::string_view::npos;
+    fuzz::require(bytes == data || (counted && bytes + sizeof(int64_t) == data),
+                  "the tensors fill the file");
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (const auto state_dict = fuzz::check_checkpoint(data, size))
+    if (const auto state_dict = fuzz::check_checkpoint(data, size)) {
         fuzz::check_saving(*state_dict);
+        // Mutations may have made another container of it.
+        if (size > kSafetensorsPrefix && data[kSafetensorsPrefix] == '{')
+            check_bytes({reinterpret_cast<const char *>(data), size}, *state_dict);
+    }
     return 0;
 }
 
