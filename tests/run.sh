@@ -109,9 +109,9 @@ sanitize_all() {
     export ASAN_OPTIONS=$ASAN_OPTIONS:fast_unwind_on_malloc=0 GST_REGISTRY_FORK=no
     export GST_REGISTRY="$results/asan-registry.bin"
     meson_in build-asan-all || status=1
-    build_dir=$root_dir/build-asan-all pytest_in sanitize_all \
-        tests/parity/test_{pipeline,checkpoint,describe}.py \
-        tests/hub/test_{fetch,cache}.py || status=1
+    build_dir=$root_dir/build-asan-all
+    pytest_in sanitize_all tests/parity/test_{pipeline,checkpoint,describe}.py || status=1
+    pytest_in sanitize_all_hub tests/hub/test_{fetch,cache}.py || status=1
     return $status
 }
 tidy() {
@@ -139,6 +139,7 @@ counted() {
         sanitize_all)
             echo "meson build-asan-all/meson-logs/testlog.json"
             echo "junit $results/sanitize_all.xml"
+            echo "junit $results/sanitize_all_hub.xml"
             ;;
         clang) echo "meson build-clang/meson-logs/testlog.json" ;;
         debian13)

@@ -51,7 +51,8 @@ HostTensor::operator at::Tensor() const {
 HostTensor from_aten(const at::Tensor &tensor) {
     const at::Tensor packed = tensor.cpu().contiguous();
     HostTensor result = HostTensor::zeros(dtype_of(packed.scalar_type()), packed.sizes().vec());
-    std::memcpy(result.storage()->data(), packed.const_data_ptr(), packed.nbytes());
+    if (packed.nbytes() > 0) // of an empty tensor neither pointer need be one
+        std::memcpy(result.storage()->data(), packed.const_data_ptr(), packed.nbytes());
     return result;
 }
 
