@@ -12,6 +12,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <memory>
+#include <optional>
+
 namespace tvw::cli {
 namespace {
 
@@ -29,39 +32,55 @@ struct RunOptions {
     std::string output;
 };
 
-/// Takes the parameters from --checkpoint, else from --weights, else from random numbers.
-EngineConfig choose_parameters(const RunOptions &options, const Arguments &arguments) {
-    EngineConfig config;
-    config.builder = get_model_weights(options.model).builder();
-    config.arguments = arguments;
-    if (!options.checkpoint.empty())
-        config.checkpoint = std::make_shared<Checkpoint>(
-            load_checkpoint(options.checkpoint, {.state_dict_key = options.state_dict_key}));
+/// None where the parameters come from --checkpoint or from random numbers.
+std::optional<Weights> chosen_weights(const RunOptions &options, const Arguments &arguments) {
     if (!options.checkpoint.empty() || options.weights == "none")
-        return config;
+        return std::nullopt;
     // "DEFAULT" and "IMAGENET1K_V2" mean a member of the model's own enum, as in Python.
     const bool member = options.weights.find_first_of("./") == std::string::npos;
     const WeightsEnum &known = get_model_weights(options.model);
-    const Weights weights = member ? known.verify(options.weights, arguments)
-                                   : known.verify(find_weights(options.weights), arguments);
-    config = engine_config(weights, arguments);
-    config.builder = known.builder(); // a quantized one's, where the weights are of the float one
-    config.checkpoint = interruptible([&weights] {
-        return std::make_shared<const Checkpoint>(
-            get_checkpoint(weights, {.progress = InterruptGuard::progress()}));
-    });
-    return config;
+    return member ? known.verify(options.weights, arguments)
+                  : known.verify(find_weights(options.weights), arguments);
 }
 
-EngineConfig make_config(const RunOptions &options) {
-    Arguments arguments;
-    for (const std::string &setting : options.settings)
-        arguments.insert(parse_argument(setting));
-    EngineConfig config = choose_parameters(options, arguments);
+/// What the builder is called with: the arguments of --set, with those of the weights if they are
+/// where the parameters come from.
+EngineConfig called_with(const RunOptions &options, const std::optional<Weights> &weights,
+                         const Arguments &arguments) {
+    EngineConfig config;
+    if (weights)
+        config = engine_config(*weights, arguments);
+    else
+        config.arguments = arguments;
+    config.builder = get_model_weights(options.model).builder(); // perhaps the quantized one of two
     config.seed = options.seed;
     config.backend = parse_backend(options.backend);
     config.device = parse_device(options.device);
     config.threads = options.threads;
+    return config;
+}
+
+std::shared_ptr<const Checkpoint> read_checkpoint(const RunOptions &options,
+                                                  const std::optional<Weights> &weights) {
+    if (weights)
+        return interruptible([&weights] {
+            return std::make_shared<const Checkpoint>(
+                get_checkpoint(*weights, {.progress = InterruptGuard::progress()}));
+        });
+    if (options.checkpoint.empty())
+        return nullptr;
+    return std::make_shared<const Checkpoint>(
+        load_checkpoint(options.checkpoint, {.state_dict_key = options.state_dict_key}));
+}
+
+/// Whatever may be wrong with the options is said before anything is read or downloaded.
+EngineConfig make_config(const RunOptions &options) {
+    Arguments arguments;
+    for (const std::string &setting : options.settings)
+        arguments.insert(parse_argument(setting));
+    const std::optional<Weights> weights = chosen_weights(options, arguments);
+    EngineConfig config = called_with(options, weights, arguments);
+    config.checkpoint = read_checkpoint(options, weights);
     return config;
 }
 

@@ -3,6 +3,7 @@
 
 #include "checkpoint/zip_directory.h"
 #include "fuzz/target.h"
+#include "support/checkpoint_bytes.h"
 
 #include <zlib.h>
 
@@ -28,20 +29,6 @@ T number_at(std::string_view text, size_t offset) {
     if (offset <= text.size() && sizeof value <= text.size() - offset)
         std::memcpy(&value, text.data() + offset, sizeof value);
     return value;
-}
-
-std::string deflated(const std::string &bytes) {
-    z_stream stream{};
-    deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, -MAX_WBITS, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY);
-    std::string packed(deflateBound(&stream, bytes.size()), '\0');
-    stream.next_in = reinterpret_cast<Bytef *>(const_cast<char *>(bytes.data()));
-    stream.avail_in = uInt(bytes.size());
-    stream.next_out = reinterpret_cast<Bytef *>(packed.data());
-    stream.avail_out = uInt(packed.size());
-    deflate(&stream, Z_FINISH);
-    packed.resize(stream.total_out);
-    deflateEnd(&stream);
-    return packed;
 }
 
 /// The extra field without ZIP64's part, which is written anew.
@@ -82,7 +69,7 @@ void lie(std::string &file, size_t header, const Places &places, Random &random)
 } // namespace
 
 void ZipParts::Entry::set(const std::string &bytes, bool deflate) {
-    packed = deflate ? deflated(bytes) : bytes;
+    packed = deflate ? test::deflated(bytes) : bytes;
     method = deflate ? kZipDeflated : kZipStored;
     size = bytes.size();
     crc = uint32_t(crc32_z(0, reinterpret_cast<const Bytef *>(bytes.data()), bytes.size()));

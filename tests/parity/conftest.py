@@ -17,6 +17,12 @@ os.environ["TVW_OFFLINE"] = "1"
 LONG = os.environ.get("TVW_LONG") == "1"
 
 
+def descriptor(builder, side, **more):
+    """Text of a user's descriptor of model.pth, for images of `side`²."""
+    transforms = {"preset": "ImageClassification", "crop_size": side, "resize_size": side}
+    return json.dumps({"builder": builder, "checkpoint": "model.pth", "transforms": transforms} | more)
+
+
 class Tvw:
     """The program `tvw`, called as a user would."""
 

@@ -2,14 +2,14 @@
 """One network of every family in a video pipeline, from a checkpoint that torch.save wrote."""
 
 import inspect
-import json
 
 import oracle
 import pytest
 import torch
 import torchvision
+from conftest import descriptor
 from torchvision import models
-from video import write_clip
+from video import probabilities, write_clip
 
 FRAMES = 2
 
@@ -48,18 +48,13 @@ def test_family_runs_in_a_pipeline(tvw, tmp_path, clip, frames, family):
     side = 160 if builder == "inception_v3" else 224
     model = oracle.calibrated(builder, 41, 224 if family in ("maxvit", "vision_transformer") else 96)
     torch.save(model.state_dict(), tmp_path / "model.pth")
-    transforms = {"preset": "ImageClassification", "crop_size": side, "resize_size": side}
-    descriptor = {"builder": builder, "checkpoint": "model.pth", "transforms": transforms}
-    (tmp_path / "mine.json").write_text(json.dumps(descriptor))
+    (tmp_path / "mine.json").write_text(descriptor(builder, side))
 
     preset = torchvision.transforms._presets.ImageClassification(crop_size=side, resize_size=side)
     expected = oracle.output(model, preset(frames)).softmax(1)
     results = tvw.json_lines("classify", "--weights", tmp_path / "mine.json", "--top-k", 1000, clip)
     assert len(results) == FRAMES
     for result, row in zip(results, expected):
-        actual = torch.zeros(len(row))
-        for prediction in result["predictions"]:
-            actual[prediction["class_id"]] = prediction["probability"]
-        assert float((actual - row).abs().max()) <= 1e-3 * float(row.max())
         assert len(result["predictions"]) == len(row)
+        assert float((probabilities(result) - row).abs().max()) <= 1e-3 * float(row.max())
     assert float((expected[0] - expected[1]).abs().max()) > 0.01 * float(expected.max())

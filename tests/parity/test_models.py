@@ -13,7 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 import torchvision
-from conftest import LONG
+from conftest import LONG, descriptor
 from torchvision.models import mnasnet, regnet
 
 BUILDERS = torchvision.models.list_models(module=torchvision.models)
@@ -257,9 +257,7 @@ class TestLoadingHooks:
 
     def test_googlenet_leaves_the_auxiliary_heads_of_weights_out(self, tvw, tmp_path):
         save(oracle.calibrated("googlenet", 34), tmp_path / "model.pth")
-        transforms = {"preset": "ImageClassification", "crop_size": 224}
-        descriptor = {"builder": "googlenet", "checkpoint": "model.pth", "transforms": transforms}
-        (tmp_path / "mine.json").write_text(json.dumps(descriptor))
+        (tmp_path / "mine.json").write_text(descriptor("googlenet", 224))
         safetensors.torch.save_file({"input": oracle.images(35, 1, 64)}, tmp_path / "in.safetensors")
 
         def count(*arguments):
@@ -274,8 +272,7 @@ class TestLoadingHooks:
 
 def test_a_batch_of_odd_images_gives_one_row_each(tvw, tmp_path):
     model = oracle.calibrated("mobilenet_v3_small", 4)
-    checkpoint = tmp_path / "model.pth"
-    torch.save(model.state_dict(), checkpoint)
+    checkpoint = save(model, tmp_path / "model.pth")
     x = oracle.images(5, 3, 97)[:, :, :, :81].contiguous()
     actual, _ = run(tvw, tmp_path, "mobilenet_v3_small", x, checkpoint, "auto")
     assert relative_error(actual, oracle.output(model, x)) <= 1e-4

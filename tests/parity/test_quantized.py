@@ -4,7 +4,6 @@ computes on the same engine."""
 
 import copy
 import functools
-import json
 import operator
 
 import oracle
@@ -12,8 +11,8 @@ import pytest
 import safetensors.torch
 import torch
 import torchvision
-from conftest import LONG
-from video import write_clip
+from conftest import LONG, descriptor
+from video import probabilities, write_clip
 from test_api import Api, Failed
 from test_models import compare, save, settings
 from torch.ao import quantization
@@ -344,7 +343,7 @@ def test_models_of_the_api_quantize(tmp_path):
     builder = "quantized_shufflenet_v2_x0_5"
     model, state_dict = network(builder)
     torch.save(state_dict, tmp_path / "model.pth")
-    (tmp_path / "mine.json").write_text(descriptor_of(builder))
+    (tmp_path / "mine.json").write_text(descriptor(builder, 64, arguments={"quantize": True}))
     api = Api(tmp_path)
     built = api.build(builder, {"descriptor": str(tmp_path / "mine.json")})
     assert built["num_params"] == weights_of(builder).meta["num_params"]
@@ -364,27 +363,12 @@ def test_models_of_the_api_quantize(tmp_path):
     assert api.process.wait(timeout=60) == 0
 
 
-def descriptor_of(builder):
-    transforms = {"preset": "ImageClassification", "crop_size": 64, "resize_size": 64}
-    arguments = {"quantize": True}
-    return json.dumps(
-        {"builder": builder, "arguments": arguments, "checkpoint": "model.pth", "transforms": transforms}
-    )
-
-
-def probabilities(predictions):
-    actual = torch.zeros(len(predictions))
-    for prediction in predictions:
-        actual[prediction["class_id"]] = prediction["probability"]
-    return actual
-
-
 def test_a_saved_network_classifies_pictures_and_video(tvw, tmp_path):
     """Written by torch.save; named by a descriptor, or in place of the published file."""
     builder = "quantized_mobilenet_v2"
     model, state_dict = network(builder)
     torch.save(state_dict, tmp_path / "model.pth")
-    (tmp_path / "mine.json").write_text(descriptor_of(builder))
+    (tmp_path / "mine.json").write_text(descriptor(builder, 64, arguments={"quantize": True}))
     frames = oracle.pictures(8, 2, 64)
     clip = write_clip(tmp_path, frames)
     pictures = [tmp_path / f"frame{i}.png" for i in range(len(frames))]
@@ -399,5 +383,5 @@ def test_a_saved_network_classifies_pictures_and_video(tvw, tmp_path):
         assert len(results) == 2 * len(frames)
         for result, frame in zip(results, [*frames, *frames]):
             expected = oracle.output(model, preset(frame).unsqueeze(0)).softmax(1)[0]
-            actual = probabilities(result["predictions"])
+            actual = probabilities(result)
             assert float((actual - expected).abs().max()) <= 1e-5 * float(expected.max())

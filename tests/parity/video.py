@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Frames as picture files and as a clip that holds the very same bytes."""
+"""Frames as picture files and as a clip that holds the very same bytes; what was said of them."""
 
 import subprocess
 
+import torch
 from PIL import Image
 
 
@@ -22,3 +23,11 @@ def write_clip(folder, frames):
     )
     subprocess.run(["gst-launch-1.0", "-q", *pipeline.split()], check=True, timeout=60)
     return folder / "clip.mkv"
+
+
+def probabilities(result):
+    """Of every class, in order, where all of them were asked for."""
+    actual = torch.zeros(len(result["predictions"]))
+    for prediction in result["predictions"]:
+        actual[prediction["class_id"]] = prediction["probability"]
+    return actual

@@ -24,7 +24,8 @@ uint32_t crc_of(const std::string &bytes) {
     return uint32_t(crc32(0, reinterpret_cast<const Bytef *>(bytes.data()), uInt(bytes.size())));
 }
 
-/// Deflate without a header.
+} // namespace
+
 std::string deflated(const std::string &bytes) {
     z_stream stream{};
     deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, -MAX_WBITS, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY);
@@ -38,8 +39,6 @@ std::string deflated(const std::string &bytes) {
     deflateEnd(&stream);
     return packed;
 }
-
-} // namespace
 
 TemporaryFile::TemporaryFile(const std::string &bytes) {
     std::string name = (std::filesystem::temp_directory_path() / "tvw-test-XXXXXX").native();

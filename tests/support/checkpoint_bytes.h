@@ -28,6 +28,9 @@ private:
     std::filesystem::path path_;
 };
 
+/// Deflate without a header.
+std::string deflated(const std::string &bytes);
+
 std::string float_bytes(std::initializer_list<float> values);
 
 /// Loads a file of these bytes.
