@@ -58,12 +58,14 @@ packages=(
 
 wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 
-# pytest_in NAME FOLDER...: runs the folders' tests; leaves NAME.xml to be counted.
+# pytest_in NAME FOLDER...: runs the folders' tests; leaves NAME.xml to be counted. What passed
+# leaves nothing behind: the checkpoints that the tests write are gigabytes.
 pytest_in() {
     local name=$1
     shift
     rm -f "$results/$name.xml"
     TVW_BUILD=$build_dir "$oracle/bin/python" -m pytest -q -p no:cacheprovider \
+        -o tmp_path_retention_policy=failed -o tmp_path_retention_count=1 \
         -o junit_family=xunit1 --junitxml="$results/$name.xml" "$@"
 }
 
