@@ -33,7 +33,7 @@ packages=(
     # to build
     ccache g++ meson ninja-build pkg-config python3-venv
     # libraries of the core, and the program
-    libcli11-dev libfmt-dev libssl-dev nlohmann-json3-dev zlib1g-dev
+    libcli11-dev libdeflate-dev libfmt-dev libssl-dev nlohmann-json3-dev
     # downloads
     libcurl4-openssl-dev
     # pictures

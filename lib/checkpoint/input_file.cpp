@@ -17,6 +17,9 @@
 namespace tvw {
 namespace {
 
+/// The disk fetches the next part while this one is copied; larger reads leave it idle meanwhile.
+constexpr size_t kMostAtOnce = 1 << 20;
+
 std::string reason(int code) {
     return std::generic_category().message(code);
 }
@@ -56,7 +59,8 @@ InputFile::~InputFile() {
 
 void InputFile::read(uint64_t offset, std::span<std::byte> dst) const {
     while (!dst.empty()) {
-        const ssize_t got = pread(descriptor_, dst.data(), dst.size(), off_t(offset));
+        const size_t part = std::min(dst.size(), kMostAtOnce);
+        const ssize_t got = pread(descriptor_, dst.data(), part, off_t(offset));
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {

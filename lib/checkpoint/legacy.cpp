@@ -11,9 +11,9 @@
 #include <array>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace tvw {
 namespace {
@@ -65,55 +65,93 @@ void check_system(const Source &source, const Pickle &system) {
     source.corrupt(system.top.at, "the file does not say which byte order it has");
 }
 
-/// Walks over the storages behind the pickles and answers where each one's elements are.
-std::vector<uint64_t> find_storages(const Source &source, const Pickle &pickle, const Pickle &keys,
-                                    uint64_t position) {
+/// The storages behind the pickles, each a number of elements and then those. The numbers are
+/// compared when the elements are read, since reading all of them beforehand makes a disk jump.
+class Storages {
+public:
+    Storages(const Source &source, const Pickle &pickle, const Pickle &keys, uint64_t position);
+
+    std::shared_ptr<Storage> read(size_t index);
+    /// Compares the numbers of those that were not read.
+    void check_rest();
+
+private:
+    struct Place {
+        uint64_t at = 0; ///< of the number; never 0 in a file
+        bool checked = false;
+    };
+    void check(size_t index);
+
+    const Source &source_;
+    const Pickle &pickle_;
+    std::vector<Place> places_; ///< by index in Pickle::storages
+};
+
+Storages::Storages(const Source &source, const Pickle &pickle, const Pickle &keys,
+                   uint64_t position)
+    : source_(source), pickle_(pickle), places_(pickle.storages.size()) {
     std::map<std::string_view, size_t> index;
     for (size_t i = 0; i < pickle.storages.size(); ++i)
         index.emplace(pickle.storages[i].key, i);
     if (keys.top.type != PickleType::kList)
         source.corrupt(keys.top.at, "the storages' keys are not a list");
-    std::vector<std::optional<uint64_t>> offsets(pickle.storages.size());
     for (const PickleValue &key : keys.items(keys.top)) {
         if (key.type != PickleType::kString)
             source.corrupt(key.at, "a storage's key is not a string");
         const std::string &name = keys.string(key);
         const auto known = index.find(name);
-        if (known == index.end() || offsets[known->second]) {
+        if (known == index.end() || places_[known->second].at != 0) {
             source.corrupt(key.at, fmt::format("storage {} {}", in_quotes(name),
                                                known == index.end() ? "belongs to no tensor"
                                                                     : "is there twice"));
         }
-        const PickledStorage &storage = pickle.storages[known->second];
         if (source.size() - position < sizeof(uint64_t)) {
             source.corrupt(position, "the file ends before storage " + in_quotes(name) +
                                          "; is the download complete?");
         }
-        const auto numel = source.number<uint64_t>(position);
-        if (numel != storage.numel) {
-            source.corrupt(position, fmt::format("storage {} has {} elements, expected {}",
-                                                 in_quotes(name), numel, storage.numel));
-        }
-        position += sizeof numel;
-        if (storage.bytes > source.size() - position) {
+        places_[known->second].at = position;
+        position += sizeof(uint64_t);
+        const uint64_t bytes = pickle.storages[known->second].bytes;
+        if (bytes > source.size() - position) {
             source.corrupt(position, fmt::format("storage {} of {} bytes reaches past the end of "
                                                  "the file; is the download complete?",
-                                                 in_quotes(name), storage.bytes));
+                                                 in_quotes(name), bytes));
         }
-        offsets[known->second] = position;
-        position += storage.bytes;
+        position += bytes;
     }
-    std::vector<uint64_t> result;
-    for (size_t i = 0; i < offsets.size(); ++i) {
-        if (!offsets[i]) {
+    for (size_t i = 0; i < places_.size(); ++i) {
+        if (places_[i].at == 0) {
             source.corrupt(pickle.storages[i].at,
                            "storage " + in_quotes(pickle.storages[i].key) + " is not in the file");
         }
-        result.push_back(*offsets[i]);
     }
     if (position != source.size())
         source.corrupt(position, "the file goes on after its last storage");
-    return result;
+}
+
+void Storages::check(size_t index) {
+    const PickledStorage &storage = pickle_.storages[index];
+    Place &place = places_[index];
+    const auto numel = source_.number<uint64_t>(place.at);
+    if (numel != storage.numel) {
+        source_.corrupt(place.at, fmt::format("storage {} has {} elements, expected {}",
+                                              in_quotes(storage.key), numel, storage.numel));
+    }
+    place.checked = true;
+}
+
+std::shared_ptr<Storage> Storages::read(size_t index) {
+    check(index);
+    auto storage = std::make_shared<Storage>(pickle_.storages[index].bytes);
+    source_.read(places_[index].at + sizeof(uint64_t), {storage->data(), storage->size()});
+    return storage;
+}
+
+void Storages::check_rest() {
+    for (size_t i = 0; i < places_.size(); ++i) {
+        if (!places_[i].checked)
+            check(i);
+    }
 }
 
 } // namespace
@@ -126,12 +164,11 @@ Checkpoint read_legacy(const Source &source, const CheckpointOptions &options) {
     check_system(source, next_pickle(source, position, limits));
     const Pickle pickle = next_pickle(source, position, limits);
     const Pickle keys = next_pickle(source, position, limits);
-    const std::vector<uint64_t> offsets = find_storages(source, pickle, keys, position);
-    return assemble(source, pickle, options, [&](size_t index) {
-        auto storage = std::make_shared<Storage>(pickle.storages[index].bytes);
-        source.read(offsets[index], {storage->data(), storage->size()});
-        return storage;
-    });
+    Storages storages(source, pickle, keys, position);
+    Checkpoint checkpoint =
+        assemble(source, pickle, options, [&](size_t index) { return storages.read(index); });
+    storages.check_rest();
+    return checkpoint;
 }
 
 } // namespace tvw

@@ -59,10 +59,10 @@ Checkpoint read_container(const Source &source, const CheckpointOptions &options
         source.corrupt(0, "the file is empty");
     const std::string head = read_head(source);
     if (head.starts_with("PK\3\4") || head.starts_with("PK\5\6")) {
-        const ZipArchive archive(source, options.limits);
+        ZipArchive archive(source, options.limits);
         if (archive.entries().size() != 1)
             return made_of(Container::kZip, read_torch_zip(source, archive, options));
-        const ZipEntry &entry = archive.entries().front();
+        const ZipEntry &entry = archive.open(archive.entries().front());
         if (inside_zip)
             source.unsupported(entry.at, in_quotes(entry.name) + " in a zip in a zip in a zip");
         return read_container(unwrap(source, entry, options.limits), options, true);

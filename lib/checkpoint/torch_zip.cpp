@@ -19,7 +19,7 @@ namespace {
 /// The archive with the folder that all its entries share.
 class TorchZip {
 public:
-    TorchZip(const Source &source, const ZipArchive &archive);
+    TorchZip(const Source &source, ZipArchive &archive);
 
     /// Checks the entries that say what kind of archive this is.
     void check_kind() const;
@@ -31,15 +31,19 @@ private:
     const ZipEntry *find(std::string_view name) const {
         return archive_.find(prefix_ + std::string(name));
     }
+    /// find(), open.
+    const ZipEntry *open(std::string_view name) const {
+        const ZipEntry *entry = find(name);
+        return entry != nullptr ? &archive_.open(*entry) : nullptr;
+    }
     std::string small_text(const ZipEntry &entry) const;
 
     const Source &source_;
-    const ZipArchive &archive_;
+    ZipArchive &archive_;
     std::string prefix_; ///< with the slash
 };
 
-TorchZip::TorchZip(const Source &source, const ZipArchive &archive)
-    : source_(source), archive_(archive) {
+TorchZip::TorchZip(const Source &source, ZipArchive &archive) : source_(source), archive_(archive) {
     if (archive.entries().empty())
         source.corrupt(0, "the zip archive is empty");
     const std::string &first = archive.entries().front().name;
@@ -59,8 +63,7 @@ std::string TorchZip::small_text(const ZipEntry &entry) const {
     if (entry.size > kLongest)
         source_.corrupt(entry.data, in_quotes(entry.name) + " is too long");
     std::string text(entry.size, '\0');
-    source_.read(entry.data, std::as_writable_bytes(std::span(text)));
-    verify_crc(source_, entry, std::as_bytes(std::span(text)));
+    read_entry(source_, entry, std::as_writable_bytes(std::span(text)));
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
         text.pop_back();
     return text;
@@ -78,7 +81,7 @@ void TorchZip::check_kind() const {
                                             in_quotes(entry.name), entry.method));
         }
     }
-    const ZipEntry *version = find("version");
+    const ZipEntry *version = open("version");
     if (version == nullptr) {
         source_.corrupt(archive_.entries().front().at,
                         "the zip has no entry " + in_quotes(prefix_ + "version"));
@@ -91,7 +94,7 @@ void TorchZip::check_kind() const {
     if (error != std::errc() || end != text.data() + text.size() || number < kOldest ||
         number > kNewest)
         source_.unsupported(version->data, "file format version " + in_quotes(text));
-    if (const ZipEntry *order = find("byteorder"); order != nullptr) {
+    if (const ZipEntry *order = open("byteorder"); order != nullptr) {
         const std::string name = small_text(*order);
         if (name != "little") {
             source_.unsupported(order->data, "byte order " + in_quotes(name) +
@@ -101,7 +104,7 @@ void TorchZip::check_kind() const {
 }
 
 Pickle TorchZip::read_pickle(const CheckpointLimits &limits) const {
-    const ZipEntry *entry = find("data.pkl");
+    const ZipEntry *entry = open("data.pkl");
     if (entry == nullptr) {
         source_.unsupported(archive_.entries().front().at,
                             "a zip archive, but not torch.save's: no " +
@@ -141,20 +144,20 @@ std::vector<const ZipEntry *> TorchZip::find_storages(const Pickle &pickle) cons
 
 } // namespace
 
-Checkpoint read_torch_zip(const Source &source, const ZipArchive &archive,
+Checkpoint read_torch_zip(const Source &source, ZipArchive &archive,
                           const CheckpointOptions &options) {
     const TorchZip zip(source, archive);
     zip.check_kind();
     const Pickle pickle = zip.read_pickle(options.limits);
     const std::vector<const ZipEntry *> entries = zip.find_storages(pickle);
-    return assemble(source, pickle, options, [&](size_t index) {
-        const ZipEntry &entry = *entries[index];
+    Checkpoint checkpoint = assemble(source, pickle, options, [&](size_t index) {
+        const ZipEntry &entry = archive.open(*entries[index]);
         auto storage = std::make_shared<Storage>(entry.size);
-        const std::span<std::byte> bytes(storage->data(), storage->size());
-        source.read(entry.data, bytes);
-        verify_crc(source, entry, bytes);
+        read_entry(source, entry, {storage->data(), storage->size()});
         return storage;
     });
+    archive.open_rest();
+    return checkpoint;
 }
 
 } // namespace tvw

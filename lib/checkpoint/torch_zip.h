@@ -10,7 +10,7 @@ namespace tvw {
 /// Reads what torch.save has written since PyTorch 1.6: in a zip, `<stem>/data.pkl` and one entry
 /// `<stem>/data/<key>` per storage. Leaves path, container and digest alone.
 /// Errors: kCorruptFile, kNotSupported, kMismatch.
-Checkpoint read_torch_zip(const Source &source, const ZipArchive &archive,
+Checkpoint read_torch_zip(const Source &source, ZipArchive &archive,
                           const CheckpointOptions &options);
 
 } // namespace tvw

@@ -49,9 +49,7 @@ ZipArchive::ZipArchive(const Source &source, const CheckpointLimits &limits) : s
     std::sort(entries_.begin(), entries_.end(),
               [](const ZipEntry &a, const ZipEntry &b) { return a.name < b.name; });
     check_names();
-    for (ZipEntry &entry : entries_)
-        check_entry(entry);
-    check_ranges(directory.begin);
+    find_neighbours(directory.begin);
 }
 
 const ZipEntry *ZipArchive::find(std::string_view name) const {
@@ -59,6 +57,19 @@ const ZipEntry *ZipArchive::find(std::string_view name) const {
         entries_.begin(), entries_.end(), name,
         [](const ZipEntry &e, std::string_view wanted) { return e.name < wanted; });
     return entry != entries_.end() && entry->name == name ? &*entry : nullptr;
+}
+
+const ZipEntry &ZipArchive::open(const ZipEntry &entry) {
+    ZipEntry &own = entries_[size_t(&entry - entries_.data())];
+    if (own.data == 0) { // which is never right, since a local header stands before the bytes
+        check_header(own);
+    }
+    return own;
+}
+
+void ZipArchive::open_rest() {
+    for (const ZipEntry &entry : entries_)
+        open(entry);
 }
 
 /// Names that differ only in case are one name to some readers, PyTorch's among them.
@@ -80,8 +91,32 @@ void ZipArchive::check_names() const {
         source_.corrupt(twice->second->at, in_quotes(twice->second->name) + " is in the zip twice");
 }
 
+/// Finds what follows each entry, as far as the directory tells without the local headers.
+void ZipArchive::find_neighbours(uint64_t end) {
+    std::vector<ZipEntry *> order;
+    for (ZipEntry &entry : entries_)
+        order.push_back(&entry);
+    std::sort(order.begin(), order.end(),
+              [](const ZipEntry *a, const ZipEntry *b) { return a->header > b->header; });
+    uint64_t next = end;
+    for (ZipEntry *entry : order) {
+        const uint64_t header_size = kLocalSize + entry->name.size();
+        if (entry->header > end || end - entry->header < header_size) {
+            source_.corrupt(entry->at,
+                            fmt::format("zip entry {} has its local header at byte {}, past the "
+                                        "end of the entries",
+                                        in_quotes(entry->name), entry->header));
+        }
+        check_end(*entry, entry->header + header_size, next);
+        entry->next = next;
+        next = entry->header;
+    }
+    if (next != 0)
+        source_.corrupt(0, "bytes that belong to no zip entry");
+}
+
 /// Compares an entry with its local header and finds its bytes.
-void ZipArchive::check_entry(ZipEntry &entry) const {
+void ZipArchive::check_header(ZipEntry &entry) const {
     const auto corrupt = [&](std::string_view what) {
         source_.corrupt(entry.header, fmt::format("zip entry {} {}", in_quotes(entry.name), what));
     };
@@ -89,12 +124,6 @@ void ZipArchive::check_entry(ZipEntry &entry) const {
         source_.unsupported(entry.at, in_quotes(entry.name) + " is encrypted");
     if (entry.method == kZipStored && entry.size != entry.packed_size)
         corrupt("has two sizes");
-    if (entry.header > source_.size() ||
-        source_.size() - entry.header < kLocalSize + entry.name.size()) {
-        source_.corrupt(entry.at, fmt::format("zip entry {} has its local header at byte {}, past "
-                                              "the end of the file",
-                                              in_quotes(entry.name), entry.header));
-    }
     std::array<std::byte, kLocalSize> header;
     source_.read(entry.header, header);
     const auto field = [&]<typename T>(T value, size_t offset) {
@@ -123,32 +152,23 @@ void ZipArchive::check_entry(ZipEntry &entry) const {
         !agrees(field(uint32_t{}, 22), entry.size) ||
         (local_crc != entry.crc && !(described && local_crc == 0)))
         corrupt("has a local header that disagrees with the directory");
-    entry.data = entry.header + kLocalSize + name_size + extra_size;
-    if (entry.data > source_.size() || entry.packed_size > source_.size() - entry.data)
-        corrupt(fmt::format("of {} bytes reaches past the end of the file", entry.packed_size));
+    const uint64_t data = entry.header + kLocalSize + name_size + extra_size;
+    check_end(entry, data, entry.next);
+    const uint64_t latest = data + entry.packed_size + (described ? kDescriptorSize : 0);
+    if (entry.next > latest)
+        source_.corrupt(latest, "bytes that belong to no zip entry");
+    entry.data = data;
 }
 
-/// From the first byte to the directory there is nothing but entries and their descriptors.
-void ZipArchive::check_ranges(uint64_t end) const {
-    std::vector<const ZipEntry *> order;
-    for (const ZipEntry &entry : entries_)
-        order.push_back(&entry);
-    std::sort(order.begin(), order.end(),
-              [](const ZipEntry *a, const ZipEntry *b) { return a->header < b->header; });
-    uint64_t earliest = 0; // where the next entry may begin
-    uint64_t latest = 0;   // and where it must have begun
-    const auto check = [&](uint64_t next) {
-        if (next < earliest)
-            source_.corrupt(next, "zip entries overlap");
-        if (next > latest)
-            source_.corrupt(latest, "bytes that belong to no zip entry");
-    };
-    for (const ZipEntry *entry : order) {
-        check(entry->header);
-        earliest = entry->data + entry->packed_size;
-        latest = earliest + ((entry->flags & kZipDescriptor) != 0 ? kDescriptorSize : 0);
+/// Whether an entry whose bytes begin at `data` ends before what follows.
+void ZipArchive::check_end(const ZipEntry &entry, uint64_t data, uint64_t next) const {
+    if (data > source_.size() || entry.packed_size > source_.size() - data) {
+        source_.corrupt(entry.header,
+                        fmt::format("zip entry {} of {} bytes reaches past the end of the file",
+                                    in_quotes(entry.name), entry.packed_size));
     }
-    check(end);
+    if (data + entry.packed_size > next)
+        source_.corrupt(next, "zip entries overlap");
 }
 
 } // namespace tvw

@@ -5,11 +5,12 @@
 #include "checkpoint/checked.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <new>
 #include <utility>
 
 namespace tvw {
@@ -17,81 +18,58 @@ namespace {
 
 constexpr size_t kChunk = size_t{64} << 10;
 
-uLong extend_crc(uLong crc, std::span<const std::byte> bytes) {
-    return crc32_z(crc, reinterpret_cast<const Bytef *>(bytes.data()), bytes.size());
+uint32_t extend_crc(uint32_t crc, std::span<const std::byte> bytes) {
+    return libdeflate_crc32(crc, bytes.data(), bytes.size());
 }
 
-void compare_crc(const Source &source, const ZipEntry &entry, uLong crc) {
-    if (crc != entry.crc) {
+void compare_crc(const Source &source, const ZipEntry &entry, uint32_t crc) {
+    if (entry.crc != 0 && crc != entry.crc) {
         source.corrupt(entry.data, fmt::format("zip entry {} has checksum {:08x}, expected {:08x}",
                                                in_quotes(entry.name), crc, entry.crc));
     }
 }
 
-/// zlib's state for deflate without a header, as zips hold it.
-class Inflater {
-public:
-    Inflater() {
-        if (inflateInit2(&stream_, -MAX_WBITS) != Z_OK)
-            throw Error(ErrorKind::kInternal, "zlib cannot be initialised");
-    }
-    ~Inflater() { inflateEnd(&stream_); }
-    Inflater(const Inflater &) = delete;
-    Inflater &operator=(const Inflater &) = delete;
-
-    z_stream &operator*() { return stream_; }
-
-private:
-    z_stream stream_{};
-};
-
 /// Exactly `entry.size` bytes, or kCorruptFile.
 std::shared_ptr<Storage> inflate_entry(const Source &source, const ZipEntry &entry) {
-    auto storage = std::make_shared<Storage>(entry.size);
-    const std::span<std::byte> dst(storage->data(), storage->size());
-    std::array<std::byte, kChunk> chunk;
-    Inflater inflater;
-    z_stream &stream = *inflater;
-    uint64_t read = 0;
-    uint64_t written = 0;
-    int state = Z_OK;
-    while (state == Z_OK) {
-        if (stream.avail_in == 0) {
-            const auto part =
-                std::span(chunk).first(std::min<uint64_t>(kChunk, entry.packed_size - read));
-            source.read(entry.data + read, part);
-            read += part.size();
-            stream.next_in = reinterpret_cast<Bytef *>(part.data());
-            stream.avail_in = uInt(part.size());
-        }
-        // zlib counts in 32 bits, so a large file is filled piece by piece.
-        const auto target = dst.subspan(written, std::min<uint64_t>(kChunk, dst.size() - written));
-        stream.next_out = reinterpret_cast<Bytef *>(target.data());
-        stream.avail_out = uInt(target.size());
-        state = inflate(&stream, Z_NO_FLUSH);
-        written += target.size() - stream.avail_out;
-    }
-    if (state != Z_STREAM_END || written != entry.size || read != entry.packed_size ||
-        stream.avail_in != 0) {
+    Storage packed(entry.packed_size);
+    auto unpacked = std::make_shared<Storage>(entry.size);
+    source.read(entry.data, {packed.data(), packed.size()});
+    const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)>
+        decompressor(libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
+    if (!decompressor)
+        throw std::bad_alloc();
+    size_t read = 0;
+    size_t written = 0;
+    const libdeflate_result result =
+        libdeflate_deflate_decompress_ex(decompressor.get(), packed.data(), packed.size(),
+                                         unpacked->data(), unpacked->size(), &read, &written);
+    if (result != LIBDEFLATE_SUCCESS || written != unpacked->size() || read != packed.size()) {
         source.corrupt(entry.data, "zip entry " + in_quotes(entry.name) +
                                        " cannot be unpacked to " + std::to_string(entry.size) +
                                        " bytes");
     }
-    return storage;
+    return unpacked;
 }
 
 } // namespace
 
-void verify_crc(const Source &source, const ZipEntry &entry, std::span<const std::byte> bytes) {
-    if (entry.crc != 0)
-        compare_crc(source, entry, extend_crc(0, bytes));
+void read_entry(const Source &source, const ZipEntry &entry, std::span<std::byte> bytes) {
+    uint32_t crc = 0;
+    for (size_t done = 0; done < bytes.size();) {
+        const auto part = bytes.subspan(done, std::min(kChunk, bytes.size() - done));
+        source.read(entry.data + done, part);
+        if (entry.crc != 0)
+            crc = extend_crc(crc, part); // while the part is in the processor's cache
+        done += part.size();
+    }
+    compare_crc(source, entry, crc);
 }
 
 void verify_crc(const Source &source, const ZipEntry &entry) {
     if (entry.crc == 0)
         return;
     std::array<std::byte, kChunk> chunk;
-    uLong crc = 0;
+    uint32_t crc = 0;
     for (uint64_t done = 0; done < entry.size;) {
         const auto part = std::span(chunk).first(std::min<uint64_t>(kChunk, entry.size - done));
         source.read(entry.data + done, part);
@@ -122,7 +100,7 @@ Source unwrap(const Source &source, const ZipEntry &entry, const CheckpointLimit
                                   in_quotes(entry.name), entry.packed_size, entry.size, largest));
     }
     auto bytes = inflate_entry(source, entry);
-    verify_crc(source, entry, {bytes->data(), bytes->size()});
+    compare_crc(source, entry, extend_crc(0, {bytes->data(), bytes->size()}));
     return source.unpacked(std::move(bytes));
 }
 

@@ -9,10 +9,10 @@
 
 namespace tvw {
 
-/// Error(kCorruptFile) if `bytes`, all of the entry's, do not have its checksum. 0 stands for "not
-/// known": torch.save can be told to leave it out.
-void verify_crc(const Source &source, const ZipEntry &entry, std::span<const std::byte> bytes);
-/// The same for a stored entry, reading it in pieces.
+/// Fills `bytes` with all of a stored entry's. Error(kCorruptFile) if they do not have its
+/// checksum. 0 stands for "not known": torch.save can be told to leave it out.
+void read_entry(const Source &source, const ZipEntry &entry, std::span<std::byte> bytes);
+/// Reads a stored entry for its checksum alone.
 void verify_crc(const Source &source, const ZipEntry &entry);
 
 /// The file that a stored or deflated entry holds, its checksum verified.

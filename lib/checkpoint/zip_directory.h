@@ -16,7 +16,8 @@ struct ZipEntry {
     std::string name;
     uint64_t at = 0;     ///< offset of its central header
     uint64_t header = 0; ///< offset of its local header
-    uint64_t data = 0;   ///< offset of its bytes; set by ZipArchive
+    uint64_t next = 0;   ///< offset of what follows the entry; this and data are set by ZipArchive
+    uint64_t data = 0;   ///< offset of its bytes, once it is open
     uint64_t packed_size = 0;
     uint64_t size = 0;
     uint32_t crc = 0;

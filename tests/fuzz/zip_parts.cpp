@@ -5,7 +5,7 @@
 #include "fuzz/target.h"
 #include "support/checkpoint_bytes.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <algorithm>
 #include <cstring>
@@ -72,7 +72,7 @@ void ZipParts::Entry::set(const std::string &bytes, bool deflate) {
     packed = deflate ? test::deflated(bytes) : bytes;
     method = deflate ? kZipDeflated : kZipStored;
     size = bytes.size();
-    crc = uint32_t(crc32_z(0, reinterpret_cast<const Bytef *>(bytes.data()), bytes.size()));
+    crc = libdeflate_crc32(0, bytes.data(), bytes.size());
 }
 
 ZipParts::Entry *ZipParts::find(std::string_view name_end) {

@@ -3,8 +3,8 @@
 
 #include "support/suite.h"
 
+#include <libdeflate.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -20,23 +20,20 @@ std::string little_endian(T value) {
     return bytes;
 }
 
+constexpr uint16_t kDeflated = 8;
+
 uint32_t crc_of(const std::string &bytes) {
-    return uint32_t(crc32(0, reinterpret_cast<const Bytef *>(bytes.data()), uInt(bytes.size())));
+    return libdeflate_crc32(0, bytes.data(), bytes.size());
 }
 
 } // namespace
 
 std::string deflated(const std::string &bytes) {
-    z_stream stream{};
-    deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, -MAX_WBITS, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY);
-    std::string packed(deflateBound(&stream, bytes.size()), '\0');
-    stream.next_in = reinterpret_cast<Bytef *>(const_cast<char *>(bytes.data()));
-    stream.avail_in = uInt(bytes.size());
-    stream.next_out = reinterpret_cast<Bytef *>(packed.data());
-    stream.avail_out = uInt(packed.size());
-    deflate(&stream, Z_FINISH);
-    packed.resize(stream.total_out);
-    deflateEnd(&stream);
+    libdeflate_compressor *compressor = libdeflate_alloc_compressor(1);
+    std::string packed(libdeflate_deflate_compress_bound(compressor, bytes.size()), '\0');
+    packed.resize(libdeflate_deflate_compress(compressor, bytes.data(), bytes.size(), packed.data(),
+                                              packed.size()));
+    libdeflate_free_compressor(compressor);
     return packed;
 }
 
@@ -133,7 +130,7 @@ ZipWriter &ZipWriter::add(const std::string &name, const std::string &bytes) {
 }
 
 ZipWriter &ZipWriter::add_deflated(const std::string &name, const std::string &bytes) {
-    return add_entry(name, deflated(bytes), uint32_t(bytes.size()), crc_of(bytes), Z_DEFLATED);
+    return add_entry(name, deflated(bytes), uint32_t(bytes.size()), crc_of(bytes), kDeflated);
 }
 
 ZipWriter &ZipWriter::with_local_name(const std::string &name) {
