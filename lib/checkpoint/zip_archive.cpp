@@ -61,9 +61,8 @@ const ZipEntry *ZipArchive::find(std::string_view name) const {
 
 const ZipEntry &ZipArchive::open(const ZipEntry &entry) {
     ZipEntry &own = entries_[size_t(&entry - entries_.data())];
-    if (own.data == 0) { // which is never right, since a local header stands before the bytes
+    if (own.data == 0) // which is never right, since a local header stands before the bytes
         check_header(own);
-    }
     return own;
 }
 

@@ -11,7 +11,7 @@ namespace tvw {
 /// A zip archive in which nothing is ambiguous: the central directory is trusted after it was
 /// compared with the local headers, names are plain and unique, entries lie one after another
 /// and fill the file. A local header is read when its entry is, since reading all of them
-/// beforehand makes a disk jump: who opens no entry that way ends with open_rest().
+/// beforehand makes a disk jump; open_rest() leaves none unread.
 /// Errors: kCorruptFile, kNotSupported.
 class ZipArchive {
 public:

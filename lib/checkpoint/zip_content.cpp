@@ -23,7 +23,7 @@ uint32_t extend_crc(uint32_t crc, std::span<const std::byte> bytes) {
 }
 
 void compare_crc(const Source &source, const ZipEntry &entry, uint32_t crc) {
-    if (entry.crc != 0 && crc != entry.crc) {
+    if (crc != entry.crc) {
         source.corrupt(entry.data, fmt::format("zip entry {} has checksum {:08x}, expected {:08x}",
                                                in_quotes(entry.name), crc, entry.crc));
     }
@@ -51,32 +51,35 @@ std::shared_ptr<Storage> inflate_entry(const Source &source, const ZipEntry &ent
     return unpacked;
 }
 
-} // namespace
-
-void read_entry(const Source &source, const ZipEntry &entry, std::span<std::byte> bytes) {
+/// Reads a stored entry in parts, each to where `target(done, size)` says, and adds it to the
+/// checksum while it is in the processor's cache.
+template<typename Target>
+void read_parts(const Source &source, const ZipEntry &entry, const Target &target) {
     uint32_t crc = 0;
-    for (size_t done = 0; done < bytes.size();) {
-        const auto part = bytes.subspan(done, std::min(kChunk, bytes.size() - done));
+    for (uint64_t done = 0; done < entry.size;) {
+        const std::span<std::byte> part =
+            target(done, size_t(std::min<uint64_t>(kChunk, entry.size - done)));
         source.read(entry.data + done, part);
         if (entry.crc != 0)
-            crc = extend_crc(crc, part); // while the part is in the processor's cache
+            crc = extend_crc(crc, part);
         done += part.size();
     }
     compare_crc(source, entry, crc);
+}
+
+} // namespace
+
+void read_entry(const Source &source, const ZipEntry &entry, std::span<std::byte> bytes) {
+    read_parts(source, entry,
+               [bytes](uint64_t done, size_t size) { return bytes.subspan(done, size); });
 }
 
 void verify_crc(const Source &source, const ZipEntry &entry) {
     if (entry.crc == 0)
         return;
     std::array<std::byte, kChunk> chunk;
-    uint32_t crc = 0;
-    for (uint64_t done = 0; done < entry.size;) {
-        const auto part = std::span(chunk).first(std::min<uint64_t>(kChunk, entry.size - done));
-        source.read(entry.data + done, part);
-        crc = extend_crc(crc, part);
-        done += part.size();
-    }
-    compare_crc(source, entry, crc);
+    read_parts(source, entry,
+               [&chunk](uint64_t /*done*/, size_t size) { return std::span(chunk).first(size); });
 }
 
 Source unwrap(const Source &source, const ZipEntry &entry, const CheckpointLimits &limits) {
@@ -100,7 +103,8 @@ Source unwrap(const Source &source, const ZipEntry &entry, const CheckpointLimit
                                   in_quotes(entry.name), entry.packed_size, entry.size, largest));
     }
     auto bytes = inflate_entry(source, entry);
-    compare_crc(source, entry, extend_crc(0, {bytes->data(), bytes->size()}));
+    if (entry.crc != 0)
+        compare_crc(source, entry, extend_crc(0, {bytes->data(), bytes->size()}));
     return source.unpacked(std::move(bytes));
 }
 
