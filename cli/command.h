@@ -26,6 +26,8 @@ void add_describe(CLI::App &app, Context &context);
 void add_run(CLI::App &app, Context &context);
 void add_check(CLI::App &app, Context &context);
 void add_graph(CLI::App &app, Context &context);
+void add_bench(CLI::App &app, Context &context);
+void add_profile(CLI::App &app, Context &context);
 /// After all others, which it knows by looking.
 void add_complete(CLI::App &app);
 

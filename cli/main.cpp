@@ -48,6 +48,8 @@ int run(int argc, char **argv) {
     add_describe(app, context);
     add_run(app, context);
     add_graph(app, context);
+    add_bench(app, context);
+    add_profile(app, context);
     add_complete(app);
     try {
         app.parse(argc, argv);

@@ -5,6 +5,7 @@
 #include "graph/graph.h"
 
 #include <tvw/engine.h>
+#include <tvw/error.h>
 
 #include <memory>
 #include <vector>
@@ -17,13 +18,30 @@ public:
     virtual ~Plan() = default;
     /// One tensor for each input of the graph, in order and of its type; the outputs in order.
     virtual std::vector<HostTensor> run(const std::vector<HostTensor> &inputs) = 0;
+    /// What each node takes, in the order in which they run: the median of `rounds` runs.
+    virtual std::vector<NodeTime> profile(const std::vector<HostTensor> & /*inputs*/,
+                                          int /*rounds*/) {
+        throw Error(ErrorKind::kNotSupported,
+                    "this backend does not measure its nodes: use the backend \"auto\"");
+    }
 };
 
 /// LibTorch's operators, one call a node: every operation, any device LibTorch has. The oracle that
 /// other backends are compared with.
 std::unique_ptr<Plan> make_reference_plan(const Graph &graph);
 
-/// Sets how many threads LibTorch uses for calls from the calling thread.
+namespace cpu {
+class PackCache;
+} // namespace cpu
+
+/// Whether the CPU backend computes with the graph's types: it knows float32 alone.
+bool cpu_takes(const Graph &graph);
+/// The fastest kernels for this CPU and for as many threads as are set at the time. Weights are
+/// packed into the cache, once for all plans of a network.
+std::unique_ptr<Plan> make_cpu_plan(const Graph &graph, cpu::PackCache &cache);
+
+/// How many threads plans are made for and run with when called from this thread.
 void set_backend_threads(int threads);
+int backend_threads();
 
 } // namespace tvw

@@ -2,9 +2,16 @@
 // What the core finds behind tvw_engine_v1: engines on LibTorch, and graphs to look at.
 #include "engine/execute.h"
 #include "engine/shared_network.h"
+#include "graph/operations.h"
 #include "passes/pass.h"
 
 #include <tvw/engine.h>
+#include <tvw/error.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
 
 namespace tvw {
 namespace {
@@ -19,11 +26,54 @@ public:
         execute(threads_, [&] { outputs = network_->run(inputs); });
         return outputs;
     }
+    std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds) override {
+        if (rounds < 1)
+            throw Error(ErrorKind::kInvalidArgument,
+                        fmt::format("{} rounds measure nothing: give 1 or more", rounds));
+        std::vector<NodeTime> times;
+        execute(threads_, [&] { times = network_->profile(inputs, rounds); });
+        return times;
+    }
     int64_t num_params() const override { return network_->num_params(); }
 
 private:
     std::shared_ptr<Network> network_;
     int threads_;
+};
+
+/// The graph as built, of shapes alone.
+Graph graph_of(const GraphRequest &request) {
+    const nn::Builder &builder = find_builder(request.builder);
+    nn::ShapeSource shapes;
+    return build_graph(builder, request.arguments,
+                       request.input_shape.value_or(builder.usual_input(request.arguments)),
+                       shapes);
+}
+
+/// Decorates nodes by their times: the slowest is red, what costs nothing white.
+class HeatMap {
+public:
+    explicit HeatMap(const std::vector<NodeTime> &times) {
+        for (const NodeTime &time : times) {
+            times_[time.node] = time;
+            most_ms_ = std::max(most_ms_, time.median_ms);
+            total_ms_ += time.median_ms;
+        }
+    }
+    Decoration operator()(const Node &node) const {
+        const auto found = times_.find(node.name);
+        if (found == times_.end() || total_ms_ <= 0)
+            return {};
+        const NodeTime &time = found->second;
+        return {fmt::format("{}\n{:.3f} ms, {:.1f} %", time.kernel, time.median_ms,
+                            100 * time.median_ms / total_ms_),
+                fmt::format("0.000 {:.3f} 1.000", time.median_ms / most_ms_)};
+    }
+
+private:
+    std::map<std::string, NodeTime, std::less<>> times_;
+    double most_ms_ = 0;
+    double total_ms_ = 0;
 };
 
 class TorchLibrary : public EngineLibrary {
@@ -34,15 +84,15 @@ public:
     }
 
     std::string graph_text(const GraphRequest &request) override {
-        const nn::Builder &builder = find_builder(request.builder);
-        nn::ShapeSource shapes;
-        Graph graph = build_graph(
-            builder, request.arguments,
-            request.input_shape.value_or(builder.usual_input(request.arguments)), shapes);
+        Graph graph = graph_of(request);
         if (request.passes)
             graph = run_passes(graph);
-        return request.dot ? to_dot(graph) : to_text(graph);
+        if (!request.dot)
+            return to_text(graph);
+        return request.times.empty() ? to_dot(graph) : to_dot(graph, HeatMap(request.times));
     }
+
+    double operations(const GraphRequest &request) override { return flops(graph_of(request)); }
 
     std::vector<ParameterSpec> parameters(std::string_view name,
                                           const Arguments &arguments) override {

@@ -64,7 +64,7 @@ nn::ParameterStore Network::read(Arguments &arguments, const StateDict &state_di
 bool Network::load_state_dict(const StateDict &state_dict) {
     Arguments arguments = arguments_;
     nn::ParameterStore loaded = read(arguments, state_dict, "the state dict");
-    plans_.clear();
+    forget_plans();
     if (arguments == arguments_) {
         parameters_.copy_values(loaded);
         return true;
@@ -82,7 +82,7 @@ std::string Network::text() const {
 
 Network::Planned &Network::plan_for(const Shape &input) {
     for (auto it = plans_.begin(); it != plans_.end(); ++it) {
-        if (it->input == input) {
+        if (it->input == input && it->threads == backend_threads()) {
             plans_.splice(plans_.begin(), plans_, it);
             return plans_.front();
         }
@@ -90,7 +90,9 @@ Network::Planned &Network::plan_for(const Shape &input) {
     Graph graph = build_graph(builder_, arguments_, input, parameters_);
     if (backend_ != Backend::kReference)
         graph = run_passes(graph);
-    Planned planned{input, {}, make_reference_plan(graph)};
+    const bool ours = backend_ != Backend::kReference && cpu_takes(graph);
+    Planned planned{input, backend_threads(), {},
+                    ours ? make_cpu_plan(graph, packed_) : make_reference_plan(graph)};
     for (const auto &[name, id] : graph.outputs())
         planned.outputs.push_back(name);
     plans_.push_front(std::move(planned));
@@ -107,6 +109,11 @@ std::vector<NamedTensor> Network::run(const std::vector<NamedTensor> &inputs) {
     for (size_t i = 0; i < results.size(); ++i)
         outputs.push_back({planned.outputs[i], std::move(results[i])});
     return outputs;
+}
+
+std::vector<NodeTime> Network::profile(const std::vector<NamedTensor> &inputs, int rounds) {
+    const HostTensor &input = only_input(builder_.name, inputs);
+    return plan_for(input.shape()).plan->profile({input}, rounds);
 }
 
 } // namespace tvw

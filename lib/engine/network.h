@@ -3,6 +3,7 @@
 #pragma once
 
 #include "backends/backend.h"
+#include "backends/cpu/pack_cache.h"
 #include "models/models.h"
 
 #include <tvw/engine.h>
@@ -28,6 +29,7 @@ public:
     std::string text() const;
 
     std::vector<NamedTensor> run(const std::vector<NamedTensor> &inputs);
+    std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds);
 
     /// Parameters and buffers in the order of construction.
     std::vector<NamedTensor> state_dict() const { return parameters_.tensors(); }
@@ -37,11 +39,15 @@ public:
     /// From here on nothing but this network uses the bytes of its parameters.
     void own_parameters() { parameters_.own(); }
     /// Parameters were changed in place; plans hold folded copies.
-    void forget_plans() { plans_.clear(); }
+    void forget_plans() {
+        plans_.clear();
+        packed_ = {};
+    }
 
 private:
     struct Planned {
         Shape input;
+        int threads;
         std::vector<std::string> outputs;
         std::unique_ptr<Plan> plan;
     };
@@ -56,6 +62,7 @@ private:
     Arguments arguments_;
     Backend backend_;
     nn::ParameterStore parameters_;
+    cpu::PackCache packed_;    ///< weights as kernels want them
     std::list<Planned> plans_; ///< the latest used first
 };
 

@@ -4,6 +4,7 @@
 
 #include "graph/op.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -75,7 +76,13 @@ void verify(const Graph &graph);
 
 /// One line a node; constants appear by name where they are used.
 std::string to_text(const Graph &graph);
+/// What a picture shows of a node beside the operation; empty: nothing.
+struct Decoration {
+    std::string text; ///< further lines of the label
+    std::string fill; ///< a colour as Graphviz writes it
+};
 /// The same for Graphviz.
-std::string to_dot(const Graph &graph);
+std::string to_dot(const Graph &graph,
+                   const std::function<Decoration(const Node &)> &decorate = {});
 
 } // namespace tvw

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Shape rules of every operation; they are PyTorch's.
 #include "graph/graph.h"
+#include "graph/infer_attention.h"
 #include "graph/stored.h"
 
 #include <tvw/error.h>
@@ -62,18 +63,19 @@ struct Infer {
         return {constant.tensor.dtype(), constant.tensor.shape()};
     }
     TensorType operator()(const op::Conv2d &conv) const {
-        need_count(in, 2, 3);
+        need_count(in, 2, 4);
         const Shape &x = need_rank(in[0], 4, "input");
         const Shape &w = need_rank(in[1], 4, "weight");
         if (x[1] != w[1] * conv.groups)
             refuse(fmt::format("input has {} channels, weight {} in {} groups expects {}", x[1],
                                shape_text(w), conv.groups, w[1] * conv.groups));
-        if (in.size() == 3)
+        if (in.size() > 2)
             need_size(in[2], {w[0]}, "bias");
         const auto &[top, left, bottom, right] = conv.padding;
-        return {in[0].dtype,
-                {x[0], w[0], windows(x[2], w[2], conv.stride[0], top + bottom, conv.dilation[0]),
-                 windows(x[3], w[3], conv.stride[1], left + right, conv.dilation[1])}};
+        return with_residual(
+            {in[0].dtype,
+             {x[0], w[0], windows(x[2], w[2], conv.stride[0], top + bottom, conv.dilation[0]),
+              windows(x[3], w[3], conv.stride[1], left + right, conv.dilation[1])}});
     }
     TensorType operator()(const op::BatchNorm & /*op*/) const {
         need_count(in, 5, 5);
@@ -84,15 +86,15 @@ struct Infer {
         return in[0];
     }
     TensorType operator()(const op::Linear & /*op*/) const {
-        need_count(in, 2, 3);
+        need_count(in, 2, 4);
         const Shape &w = need_rank(in[1], 2, "weight");
         TensorType result = in[0];
         if (result.shape.empty() || result.shape.back() != w[1])
             refuse(fmt::format("input {} does not end in {}", shape_text(result.shape), w[1]));
-        if (in.size() == 3)
+        if (in.size() > 2)
             need_size(in[2], {w[0]}, "bias");
         result.shape.back() = w[0];
-        return result;
+        return with_residual(std::move(result));
     }
     TensorType operator()(const op::Activation & /*op*/) const { return only(); }
     TensorType operator()(const op::Identity & /*op*/) const { return only(); }
@@ -203,6 +205,9 @@ struct Infer {
         result.shape.push_back(b.back());
         return result;
     }
+    TensorType operator()(const op::Attention &attention) const {
+        return infer_attention(attention, in);
+    }
 
     TensorType operator()(const op::Quantize &quantize) const {
         if (only().dtype != DType::kFloat32)
@@ -239,6 +244,11 @@ private:
         if (in[1].dtype != DType::kQInt8 || in[2].dtype != DType::kFloat32)
             refuse("takes a weight of qint8 and a bias of float32");
         return as(real, to);
+    }
+    TensorType with_residual(TensorType result) const {
+        if (in.size() > 3)
+            need_size(in[3], result.shape, "residual");
+        return result;
     }
     static size_t dim_of(const Shape &shape, int64_t dim) {
         if (dim < 0 || dim >= int64_t(shape.size()))

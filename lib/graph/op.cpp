@@ -35,6 +35,12 @@ public:
     Attributes &add(std::string_view name, int64_t value, int64_t usual) {
         return value == usual ? *this : append(name, std::to_string(value));
     }
+    Attributes &add(std::string_view name, double value, double usual) {
+        return value == usual ? *this : append(name, fmt::format("{}", value));
+    }
+    Attributes &add(const std::optional<op::ActivationKind> &kind) {
+        return kind ? append("activation", activation_name(*kind)) : *this;
+    }
     Attributes &append(std::string_view name, std::string_view value) {
         text_ += fmt::format("{}{}={}", text_.empty() ? "" : " ", name, value);
         return *this;
@@ -53,7 +59,17 @@ struct AttributesOf {
             .add("padding", conv.padding, usual.padding)
             .add("dilation", conv.dilation, usual.dilation)
             .add("groups", conv.groups, usual.groups)
+            .add(conv.activation)
             .text();
+    }
+    std::string operator()(const op::Linear &linear) const {
+        return Attributes().add(linear.activation).text();
+    }
+    std::string operator()(const op::Add &add) const {
+        return Attributes().add(add.activation).text();
+    }
+    std::string operator()(const op::Mul &mul) const {
+        return Attributes().add(mul.activation).text();
     }
     std::string operator()(const op::Quantize &quantize) const {
         const bool fbgemm = quantize.engine == QuantizedEngine::kFbgemm;
@@ -67,10 +83,10 @@ struct AttributesOf {
         return (*this)(op::Concat{concat.dim});
     }
     std::string operator()(const op::BatchNorm &norm) const {
-        return Attributes().append("eps", fmt::format("{}", norm.eps)).text();
+        return Attributes().append("eps", fmt::format("{}", norm.eps)).add(norm.activation).text();
     }
     std::string operator()(const op::MaxPool2d &pool) const {
-        return window(pool).add("ceil_mode", pool.ceil_mode ? 1 : 0, 0).text();
+        return window(pool).add("ceil_mode", int64_t{pool.ceil_mode}, int64_t{0}).text();
     }
     std::string operator()(const op::AvgPool2d &pool) const { return window(pool).text(); }
     std::string operator()(const op::AdaptiveAvgPool2d &pool) const {
@@ -92,7 +108,7 @@ struct AttributesOf {
         return Attributes()
             .append("dim", std::to_string(slice.dim))
             .append("range", fmt::format("{}:{}", slice.start, slice.end))
-            .add("step", slice.step, 1)
+            .add("step", slice.step, int64_t{1})
             .text();
     }
     std::string operator()(const op::PadEnd &pad) const {
@@ -106,6 +122,14 @@ struct AttributesOf {
     }
     std::string operator()(const op::LayerNorm &norm) const {
         return Attributes().append("eps", fmt::format("{}", norm.eps)).text();
+    }
+    std::string operator()(const op::Attention &attention) const {
+        const auto rows = int64_t(attention.rows ? attention.rows->size() : 0);
+        return Attributes()
+            .add("scale", attention.scale, 1.0)
+            .add("tokens", attention.tokens, int64_t{0})
+            .add("rows", rows, int64_t{0})
+            .text();
     }
     std::string operator()(const op::Normalize &normalize) const {
         return Attributes().append("eps", fmt::format("{}", normalize.eps)).text();
@@ -137,9 +161,13 @@ private:
 
 } // namespace
 
+std::string_view activation_name(op::ActivationKind kind) {
+    return kActivationNames[size_t(kind)];
+}
+
 std::string_view op_name(const Op &op) {
     if (const auto *activation = std::get_if<op::Activation>(&op))
-        return kActivationNames[size_t(activation->kind)];
+        return activation_name(activation->kind);
     return std::visit([](const auto &any) { return any.kName; }, op);
 }
 

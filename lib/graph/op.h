@@ -7,6 +7,8 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -31,38 +33,6 @@ enum class QuantizedEngine { kFbgemm, kQnnpack };
 
 namespace op {
 
-/// A graph's input; no inputs of its own.
-struct Input {
-    static constexpr std::string_view kName = "input";
-};
-
-/// A parameter or buffer; no inputs.
-struct Constant {
-    static constexpr std::string_view kName = "constant";
-    HostTensor tensor; ///< without bytes where only shapes are wanted
-};
-
-/// x, weight [O, I/groups, kH, kW], bias [O] (optional). torch.nn.functional.conv2d, with the
-/// padding of every side given on its own.
-struct Conv2d {
-    static constexpr std::string_view kName = "conv2d";
-    Size2 stride{1, 1};
-    Padding padding{0, 0, 0, 0};
-    Size2 dilation{1, 1};
-    int64_t groups = 1;
-};
-
-/// x, weight, bias, running mean, running variance, all [C]. As in evaluation mode.
-struct BatchNorm {
-    static constexpr std::string_view kName = "batch_norm";
-    double eps = 1e-5;
-};
-
-/// x [..., I], weight [O, I], bias [O] (optional).
-struct Linear {
-    static constexpr std::string_view kName = "linear";
-};
-
 enum class ActivationKind {
     kRelu,
     kRelu6,
@@ -75,6 +45,45 @@ enum class ActivationKind {
     kExp,
 };
 
+/// A graph's input; no inputs of its own.
+struct Input {
+    static constexpr std::string_view kName = "input";
+};
+
+/// A parameter or buffer; no inputs.
+struct Constant {
+    static constexpr std::string_view kName = "constant";
+    HostTensor tensor; ///< without bytes where only shapes are wanted
+};
+
+// `activation`, where an operation has one, is applied to its result. No builder sets it, nor a
+// fourth input of Conv2d and Linear: fuse_epilogue does.
+
+/// x, weight [O, I/groups, kH, kW], bias [O] (optional), residual (optional, only with a bias) of
+/// the result's shape: added before the activation. torch.nn.functional.conv2d, with the padding of
+/// every side given on its own.
+struct Conv2d {
+    static constexpr std::string_view kName = "conv2d";
+    Size2 stride{1, 1};
+    Padding padding{0, 0, 0, 0};
+    Size2 dilation{1, 1};
+    int64_t groups = 1;
+    std::optional<ActivationKind> activation = {};
+};
+
+/// x, weight, bias, running mean, running variance, all [C]. As in evaluation mode.
+struct BatchNorm {
+    static constexpr std::string_view kName = "batch_norm";
+    double eps = 1e-5;
+    std::optional<ActivationKind> activation = {};
+};
+
+/// x [..., I], weight [O, I], bias [O] (optional), residual as of Conv2d.
+struct Linear {
+    static constexpr std::string_view kName = "linear";
+    std::optional<ActivationKind> activation = {};
+};
+
 /// x; element by element.
 struct Activation {
     static constexpr std::string_view kName = "activation";
@@ -84,11 +93,13 @@ struct Activation {
 /// a, b of shapes that broadcast as in PyTorch.
 struct Add {
     static constexpr std::string_view kName = "add";
+    std::optional<ActivationKind> activation = {};
 };
 
 /// a, b of shapes that broadcast as in PyTorch.
 struct Mul {
     static constexpr std::string_view kName = "mul";
+    std::optional<ActivationKind> activation = {};
 };
 
 /// x; padding counts as minus infinity.
@@ -186,6 +197,21 @@ struct MatMul {
     static constexpr std::string_view kName = "matmul";
 };
 
+/// softmax(q·kᵀ·scale + terms)·v for each head, the heads' results side by side. q [B, H, M, D],
+/// k [B, H, N, D], v [B, H, N, E], then any number of terms [b, h, M, N]; h is 1 or H, and b
+/// divides B: batch i takes i % b. The result is [B, M, H·E].
+///
+/// With `rows`, tokens are rows of an image that are attended to in groups of `tokens`, and nothing
+/// is moved to make the groups: q and k are [R, H, D], v [R, H, E], the result is [R, H·E], all in
+/// the image's order. M = N = tokens, B = R / tokens, and token t of batch i is row
+/// rows[i · tokens + t], of the result as of q, k and v. `rows` names each of the R rows once.
+struct Attention {
+    static constexpr std::string_view kName = "attention";
+    double scale = 1;
+    int64_t tokens = 0; ///< 0 without rows
+    std::shared_ptr<const std::vector<int32_t>> rows = {};
+};
+
 /// x; each vector of the last dimension divided by its length, which counts as eps at least.
 struct Normalize {
     static constexpr std::string_view kName = "normalize";
@@ -266,12 +292,14 @@ using Op =
                  op::Add, op::Mul, op::MaxPool2d, op::AvgPool2d, op::AdaptiveAvgPool2d,
                  op::SpatialMean, op::Flatten, op::Reshape, op::Permute, op::Concat, op::Slice,
                  op::PadEnd, op::Roll, op::Gather, op::LayerNorm, op::Softmax, op::MatMul,
-                 op::Normalize, op::ClampMax, op::Identity, op::Quantize, op::Dequantize,
-                 op::QuantizedConv2d, op::QuantizedLinear, op::QuantizedAdd, op::QuantizedMul,
-                 op::QuantizedConcat, op::QuantizedHardswish>;
+                 op::Attention, op::Normalize, op::ClampMax, op::Identity, op::Quantize,
+                 op::Dequantize, op::QuantizedConv2d, op::QuantizedLinear, op::QuantizedAdd,
+                 op::QuantizedMul, op::QuantizedConcat, op::QuantizedHardswish>;
 
 /// "conv2d"; an activation goes by its own name ("relu").
 std::string_view op_name(const Op &op);
+/// A kind's own name, "relu".
+std::string_view activation_name(op::ActivationKind kind);
 /// "stride=2 padding=3": what differs from the defaults, or "".
 std::string op_attributes(const Op &op);
 

@@ -16,6 +16,14 @@ std::string reference(const Graph &graph, ValueId id) {
     return is_constant(node) ? fmt::format("{}{}", node.name, node.type.shape) : "%" + node.name;
 }
 
+/// Text within a label of Graphviz.
+std::string escaped(const std::string &text) {
+    std::string result;
+    for (const char c : text)
+        result += c == '\n' ? "\\n" : c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+    return result;
+}
+
 } // namespace
 
 std::string to_text(const Graph &graph) {
@@ -36,7 +44,7 @@ std::string to_text(const Graph &graph) {
     return text;
 }
 
-std::string to_dot(const Graph &graph) {
+std::string to_dot(const Graph &graph, const std::function<Decoration(const Node &)> &decorate) {
     std::string text =
         fmt::format("digraph \"{}\" {{\n  node [shape=box, fontname=\"sans\"];\n", graph.name());
     for (size_t id = 0; id < graph.nodes().size(); ++id) {
@@ -44,9 +52,11 @@ std::string to_dot(const Graph &graph) {
         if (is_constant(node))
             continue;
         const std::string attributes = op_attributes(node.op);
-        text +=
-            fmt::format("  n{} [label=\"{}\\n{}{}{}\\n{}\"];\n", id, node.name, op_name(node.op),
-                        attributes.empty() ? "" : " ", attributes, type_text(node.type));
+        const auto [more, fill] = decorate ? decorate(node) : Decoration{};
+        text += fmt::format("  n{} [label=\"{}\\n{}{}{}\\n{}{}\"{}];\n", id, node.name,
+                            op_name(node.op), attributes.empty() ? "" : " ", attributes,
+                            type_text(node.type), more.empty() ? "" : "\\n" + escaped(more),
+                            fill.empty() ? "" : ", style=filled, fillcolor=\"" + fill + "\"");
         for (const ValueId input : node.inputs) {
             if (!is_constant(graph.node(input)))
                 text += fmt::format("  n{} -> n{};\n", input, id);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Multiplies a batch norm into the convolution before it: in evaluation mode it is
 // y = (x - mean) · weight / √(variance + eps) + bias, linear per output channel.
+#include "passes/match.h"
 #include "passes/pass.h"
 
 #include <cmath>
@@ -8,23 +9,20 @@
 namespace tvw {
 namespace {
 
-const HostTensor *constant(const Graph &graph, ValueId id) {
-    const auto *found = std::get_if<op::Constant>(&graph.node(id).op);
-    return found != nullptr ? &found->tensor : nullptr;
-}
-
 /// The convolution, if the norm may be folded into it: nothing else sees its result.
 const Node *foldable(const Rewriter &rewriter, const Node &norm) {
     const Graph &graph = rewriter.source();
     const Node &conv = graph.node(norm.inputs[0]);
-    if (!std::holds_alternative<op::Conv2d>(conv.op) || rewriter.uses(norm.inputs[0]) != 1)
+    const auto *op = std::get_if<op::Conv2d>(&conv.op);
+    if (op == nullptr || op->activation || conv.inputs.size() > 3 ||
+        rewriter.uses(norm.inputs[0]) != 1)
         return nullptr;
     for (size_t i = 1; i < norm.inputs.size(); ++i) {
-        if (constant(graph, norm.inputs[i]) == nullptr)
+        if (constant_of(graph, norm.inputs[i]) == nullptr)
             return nullptr;
     }
     for (size_t i = 1; i < conv.inputs.size(); ++i) {
-        if (constant(graph, conv.inputs[i]) == nullptr)
+        if (constant_of(graph, conv.inputs[i]) == nullptr)
             return nullptr;
     }
     return &conv;
@@ -37,13 +35,13 @@ struct Folded {
 };
 
 Folded fold(const Graph &graph, const Node &conv, const Node &norm) {
-    const HostTensor &weight = *constant(graph, conv.inputs[1]);
+    const HostTensor &weight = *constant_of(graph, conv.inputs[1]);
     const Shape channels{weight.shape()[0]};
     if (!weight.has_data())
         return {weight, HostTensor::shape_only(DType::kFloat32, channels)};
 
     const auto parameter = [&](size_t i) {
-        return constant(graph, norm.inputs[i])->values<float>();
+        return constant_of(graph, norm.inputs[i])->values<float>();
     };
     const auto gamma = parameter(1);
     const auto beta = parameter(2);
@@ -63,7 +61,7 @@ Folded fold(const Graph &graph, const Node &conv, const Node &norm) {
         for (size_t i = c * filter; i < (c + 1) * filter; ++i)
             dst[i] = float(double(src[i]) * scale);
         const double before =
-            biased ? double(constant(graph, conv.inputs[2])->values<float>()[c]) : 0;
+            biased ? double(constant_of(graph, conv.inputs[2])->values<float>()[c]) : 0;
         bias[c] = float((before - double(mean[c])) * scale + double(beta[c]));
     }
     return folded;
@@ -82,7 +80,9 @@ ValueId visit(Rewriter &rewriter, ValueId id) {
     const ValueId weight =
         result.add_constant(conv->name + ".folded_weight", std::move(folded.weight));
     const ValueId bias = result.add_constant(conv->name + ".folded_bias", std::move(folded.bias));
-    return result.add(conv->op, {rewriter.mapped(conv->inputs[0]), weight, bias}, norm.name);
+    auto op = std::get<op::Conv2d>(conv->op);
+    op.activation = std::get<op::BatchNorm>(norm.op).activation;
+    return result.add(std::move(op), {rewriter.mapped(conv->inputs[0]), weight, bias}, norm.name);
 }
 
 } // namespace

@@ -5,8 +5,11 @@
 #include "graph/graph.h"
 
 #include <functional>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace tvw {
 
@@ -24,6 +27,10 @@ Graph run_passes(const Graph &graph);
 Graph drop_identity(const Graph &graph);
 Graph fold_batch_norm(const Graph &graph);
 Graph fuse_quantized_relu(const Graph &graph);
+Graph fuse_attention(const Graph &graph);
+Graph move_rows(const Graph &graph);
+Graph fold_scale(const Graph &graph);
+Graph fuse_epilogue(const Graph &graph);
 
 /// A new graph made from an old one, node by node in order. What nothing uses any more is left out
 /// at the end.
@@ -33,6 +40,9 @@ public:
 
     const Graph &source() const { return source_; }
     Graph &result() { return result_; }
+    /// Adds a node (or a constant) to the result that takes the name of an old one, if the node
+    /// that has it in the result turns out to be unused.
+    ValueId add(Op op, std::vector<ValueId> inputs, const std::string &name);
     /// The new value for an old one that was visited.
     ValueId mapped(ValueId old) const { return map_[size_t(old)]; }
     /// How many nodes and outputs of the old graph use the value.
@@ -49,6 +59,7 @@ private:
     Graph result_;
     std::vector<ValueId> map_;
     std::vector<int> uses_;
+    std::map<ValueId, std::string> names_; ///< of new values, where they are not left unused
 };
 
 } // namespace tvw

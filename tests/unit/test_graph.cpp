@@ -114,6 +114,67 @@ START_TEST(sequences_that_do_not_fit_are_refused) {
 }
 END_TEST
 
+START_TEST(a_residual_is_of_the_results_shape) {
+    Graph graph = with_input({1, 3, 8, 8});
+    const auto constant = [&](tvw::Shape shape) {
+        return graph.add_constant({}, HostTensor::shape_only(DType::kFloat32, std::move(shape)));
+    };
+    const ValueId weight = constant({4, 3, 1, 1});
+    const ValueId bias = constant({4});
+    tvw::op::Conv2d conv;
+    conv.stride = {2, 2};
+    conv.activation = tvw::op::ActivationKind::kHardswish;
+    const ValueId right = graph.add(conv, {0, weight, bias, constant({1, 4, 4, 4})}, "conv");
+    ck_assert(contains(tvw::op_attributes(graph.node(right).op), "activation=hardswish"));
+    const auto wrong = error_of([&] {
+        graph.add(conv, {0, weight, bias, constant({1, 4, 1, 1})});
+    });
+    ck_assert(wrong && contains(wrong->what(), "residual has shape 1×4×1×1, expected 1×4×4×4"));
+    const auto linear = error_of([&] {
+        graph.add(tvw::op::Linear{}, {0, constant({2, 8}), constant({2}), constant({8, 2})});
+    });
+    ck_assert(linear && contains(linear->what(), "expected 1×3×8×2"));
+}
+END_TEST
+
+START_TEST(attention_has_heads_side_by_side) {
+    Graph graph = with_input({6, 2, 5, 8});
+    const auto constant = [&](tvw::Shape shape) {
+        return graph.add_constant({}, HostTensor::shape_only(DType::kFloat32, std::move(shape)));
+    };
+    const ValueId k = constant({6, 2, 7, 8});
+    const ValueId v = constant({6, 2, 7, 3});
+    const auto attend = [&](std::vector<ValueId> inputs) {
+        return graph.add(tvw::op::Attention{0.5}, std::move(inputs));
+    };
+    const ValueId y = attend({0, k, v, constant({1, 2, 5, 7}), constant({3, 1, 5, 7})});
+    assert_text(tvw::type_text(graph.type(y)), "float32 [6, 5, 6]");
+    assert_text(tvw::op_attributes(graph.node(y).op), "scale=0.5");
+    ck_assert(error_of([&] { attend({0, k}); }));
+    ck_assert(error_of([&] { attend({0, v, v}); }));
+    ck_assert(error_of([&] { attend({0, k, 0}); }));
+    const auto term = error_of([&] { attend({0, k, v, constant({4, 1, 5, 7})}); });
+    ck_assert(term && contains(term->what(), "a term 4×1×5×7 does not fit scores 6×2×5×7"));
+}
+END_TEST
+
+START_TEST(attention_over_rows_names_each_row_once) {
+    Graph graph = with_input({6, 2, 8});
+    const auto attend = [&](int64_t tokens, std::vector<int32_t> rows) {
+        auto table = std::make_shared<const std::vector<int32_t>>(std::move(rows));
+        return graph.add(tvw::op::Attention{1, tokens, std::move(table)}, {0, 0, 0});
+    };
+    const ValueId y = attend(3, {5, 3, 1, 0, 2, 4});
+    assert_text(tvw::type_text(graph.type(y)), "float32 [6, 16]");
+    assert_text(tvw::op_attributes(graph.node(y).op), "tokens=3 rows=6");
+    ck_assert(error_of([&] { attend(4, {5, 3, 1, 0, 2, 4}); }));
+    ck_assert(error_of([&] { attend(3, {5, 3, 1, 0, 2, 5}); }));
+    ck_assert(error_of([&] { attend(3, {5, 3, 1, 0, 2, 6}); }));
+    ck_assert(error_of([&] { attend(3, {2, 1, 0}); }));
+    ck_assert(error_of([&] { graph.add(tvw::op::Attention{1, 3, {}}, {0, 0, 0}); }));
+}
+END_TEST
+
 START_TEST(a_node_that_does_not_fit_is_named) {
     Graph graph = with_input({1, 4, 8, 8});
     const ValueId weight =
@@ -250,8 +311,9 @@ int main() {
     return tvw::test::run_suite(
         "graph",
         {shapes_follow_pytorchs_rules, shapes_of_sequences_follow_pytorchs_rules,
-         sequences_that_do_not_fit_are_refused, a_node_that_does_not_fit_is_named,
-         an_image_smaller_than_the_window_is_an_error,
+         sequences_that_do_not_fit_are_refused, a_residual_is_of_the_results_shape,
+         attention_has_heads_side_by_side, attention_over_rows_names_each_row_once,
+         a_node_that_does_not_fit_is_named, an_image_smaller_than_the_window_is_an_error,
          the_last_window_may_reach_over_the_end_but_starts_before_it, names_stay_unique,
          text_and_dot_show_every_operation, drop_identity_leaves_no_dropout,
          fold_batch_norm_scales_weight_and_bias, a_convolution_that_others_read_is_not_folded,

@@ -5,7 +5,6 @@
 #include "backends/reference/operators.h"
 #include "backends/reference/quantized.h"
 
-#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -111,13 +110,6 @@ std::vector<HostTensor> ReferencePlan::run(const std::vector<HostTensor> &inputs
 
 std::unique_ptr<Plan> make_reference_plan(const Graph &graph) {
     return std::make_unique<ReferencePlan>(graph);
-}
-
-void set_backend_threads(int threads) {
-    // Until it is told, LibTorch leaves the number to libraries that take fewer under load.
-    thread_local int told = 0;
-    if (std::exchange(told, threads) != threads)
-        at::set_num_threads(threads);
 }
 
 } // namespace tvw

@@ -53,6 +53,16 @@ struct EngineConfig {
 /// `given` asks for it; the checkpoint is for the caller to add. Errors as builder_arguments().
 TVW_API EngineConfig engine_config(const Weights &weights, const Arguments &given = {});
 
+/// What one node of a network's graph costs, as its backend runs it.
+struct NodeTime {
+    std::string node;       ///< its name in the graph
+    std::string op;         ///< "conv2d"
+    std::string kernel;     ///< what computes it, and why where there was a choice
+    double median_ms = 0;   ///< of the rounds
+    int64_t operations = 0; ///< multiplications and additions; 0: not counted
+    Shape shape;            ///< of the result
+};
+
 /// One model ready to run. Any thread may call; calls are taken in order.
 class TVW_API Engine {
 public:
@@ -61,6 +71,9 @@ public:
     /// Inputs by name ("input", float32 [N, 3, H, W]); "output" first, then auxiliary outputs.
     /// The graph is built and planned once per input shape.
     virtual std::vector<NamedTensor> run(const std::vector<NamedTensor> &inputs) = 0;
+    /// Runs the plan for these inputs `rounds` times and measures every node, in the order in which
+    /// they run. Error(kNotSupported) where the backend does not measure its nodes.
+    virtual std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds) = 0;
     /// Elements of all parameters, before quantization (num_params in meta).
     virtual int64_t num_params() const = 0;
 };
@@ -72,6 +85,7 @@ struct GraphRequest {
     std::optional<Shape> input_shape; ///< none: one that the model takes
     bool passes = false;              ///< after the passes rather than as built
     bool dot = false;                 ///< Graphviz instead of text
+    std::vector<NodeTime> times = {}; ///< with `dot`: nodes are labelled and coloured by them
 };
 
 /// What a state dict holds under one key; see StateValue.
@@ -101,6 +115,9 @@ public:
     /// not there, kInvalidArgument for arguments, kMismatch for a checkpoint that does not fit.
     virtual std::unique_ptr<Engine> create(const EngineConfig &config) = 0;
     virtual std::string graph_text(const GraphRequest &request) = 0;
+    /// Multiplications and additions of one run: those of convolutions, linear layers and matrix
+    /// products, which are nearly all.
+    virtual double operations(const GraphRequest &request) = 0;
     /// Every key a checkpoint of this builder must hold, from shapes alone.
     virtual std::vector<ParameterSpec> parameters(std::string_view builder,
                                                   const Arguments &arguments) = 0;

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A plan is a list of steps over buffers.
+#pragma once
+
+#include "backends/cpu/kernels/image.h"
+#include "backends/cpu/view.h"
+#include "graph/graph.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace tvw::cpu {
+
+/// The plan's buffers while it runs.
+class Memory {
+public:
+    explicit Memory(size_t buffers) : buffers_(buffers) {}
+
+    float *at(const View &view) const { return buffers_[size_t(view.buffer)] + view.offset; }
+    void place(BufferId buffer, float *data) { buffers_[size_t(buffer)] = data; }
+
+private:
+    std::vector<float *> buffers_;
+};
+
+/// A view that lies as pixel_stride() wants it, as the kernels take it.
+template<typename T>
+Image<T> image_of(const View &view, const Memory &memory) {
+    const Shape &shape = view.shape;
+    return {memory.at(view), shape[0], shape[2], shape[3], shape[1], *pixel_stride(view)};
+}
+
+/// One call of a kernel.
+struct Step {
+    ValueId node;             ///< that it is done for
+    std::string kernel;       ///< "Winograd F(4×4, 3×3)", "oneDNN brgconv:avx2"
+    std::vector<View> reads;  ///< what must be there
+    std::vector<View> writes; ///< results and scratch
+    std::function<void(const Memory &)> run;
+
+    // Of the planner.
+    int threads = 1;
+    std::string name = {}; ///< of the node, which is gone when the plan runs
+    std::string op = {};
+    Shape shape = {};
+    int64_t operations = 0;
+};
+
+} // namespace tvw::cpu

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The microkernel of all matrix products: a block of rows of A times a strip of two vectors of
+// columns of B, with every sum in a register from the first product to the last. B lies in panels
+// of kPanel columns, A is read in place.
+//
+// Included once for each of Highway's targets.
+#if defined(TVW_CPU_GEMM_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef TVW_CPU_GEMM_INL_H
+#undef TVW_CPU_GEMM_INL_H
+#else
+#define TVW_CPU_GEMM_INL_H
+#endif
+
+#include "backends/cpu/kernels/gemm.h"
+
+#include <hwy/highway.h>
+
+#include "backends/cpu/kernels/math-inl.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+HWY_BEFORE_NAMESPACE();
+namespace tvw::cpu {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatTag = hn::ScalableTag<float>;
+using FloatVector = hn::Vec<FloatTag>;
+
+// Known when compiled: simd.h admits only targets whose vectors have a fixed length.
+inline constexpr int64_t kLanes = HWY_LANES(float);
+inline constexpr int64_t kStrip = 2 * kLanes;
+
+// Twice as many sums, the strip's two vectors and one factor must fit the registers.
+#if HWY_TARGET == HWY_AVX3
+inline constexpr int kMaxRows = 12; // of 32 registers
+#elif HWY_TARGET == HWY_AVX2
+inline constexpr int kMaxRows = 6; // of 16
+#elif HWY_ARCH_ARM_A64
+inline constexpr int kMaxRows = 12; // of 32
+#else
+inline constexpr int kMaxRows = 5; // of 16, and products need one
+#endif
+
+/// One call of the microkernel: c[row][0, strip) = activation(sum_k a[row][k] · b[k] + bias +
+/// residual[row]).
+struct Block {
+    const float *a;
+    int64_t a_stride;
+    const float *b;   ///< the strip's first vector for k = 0; kPanel floats on lies that for k = 1
+    int64_t b_second; ///< floats from there to its second vector
+    int64_t depth;    ///< k < depth
+    float *c;         ///< any alignment
+    int64_t c_stride;
+    const float *bias;     ///< null for none
+    const float *residual; ///< null for none
+    int64_t residual_stride;
+    int activation;              ///< kNoActivation, or one of those that `fits_registers`
+    const float *next = nullptr; ///< what is multiplied later: fetched meanwhile; not null
+    int64_t next_step = 0;       ///< floats of it for each k
+};
+
+inline constexpr int kNoActivation = -1;
+
+constexpr int activation_number(const std::optional<op::ActivationKind> &kind) {
+    return kind ? static_cast<int>(*kind) : kNoActivation;
+}
+
+/// `activate` for a kind that is known when compiled.
+template<int kActivation, class D, class V = hn::Vec<D>>
+HWY_INLINE V activate_known(D d, V x) {
+    if constexpr (kActivation == kNoActivation)
+        return x;
+    else
+        return activate(d, x, op::ActivationKind(kActivation));
+}
+
+/// Whether the activation is so simple that it needs few registers beside the sums.
+constexpr bool fits_registers(int activation) {
+    return activation == kNoActivation || activation == int(op::ActivationKind::kRelu) ||
+           activation == int(op::ActivationKind::kRelu6) ||
+           activation == int(op::ActivationKind::kHardswish);
+}
+
+// The sums of rows kRow, kRow + 1, … kRows - 1. A recursive type and not an array, since compilers
+// keep arrays in memory.
+template<int kRow, int kRows, bool kTwo>
+struct Sums {
+    FloatVector first;
+    FloatVector second;
+    Sums<kRow + 1, kRows, kTwo> rest;
+
+    HWY_INLINE void start(FloatVector bias0, FloatVector bias1) {
+        first = bias0;
+        second = bias1;
+        rest.start(bias0, bias1);
+    }
+
+    // Row i is read at base[i / 3] + index[i % 3]: three registers that count and one more for each
+    // three rows.
+    HWY_INLINE void add(const float *const *base, const int64_t *index, FloatVector b0,
+                        FloatVector b1) {
+        const FloatTag d;
+        const FloatVector x = hn::Set(d, base[kRow / 3][index[kRow % 3]]);
+        first = hn::MulAdd(x, b0, first);
+        if constexpr (kTwo)
+            second = hn::MulAdd(x, b1, second);
+        rest.add(base, index, b0, b1);
+    }
+
+    HWY_INLINE void add(const Sums &other) {
+        first = hn::Add(first, other.first);
+        if constexpr (kTwo)
+            second = hn::Add(second, other.second);
+        rest.add(other.rest);
+    }
+
+    HWY_INLINE void add_residual(const float *residual, int64_t stride) {
+        const FloatTag d;
+        first = hn::Add(first, hn::LoadU(d, residual));
+        if constexpr (kTwo)
+            second = hn::Add(second, hn::LoadU(d, residual + kLanes));
+        rest.add_residual(residual + stride, stride);
+    }
+
+    template<int kActivation>
+    HWY_INLINE void store(float *c, int64_t stride) const {
+        const FloatTag d;
+        hn::StoreU(activate_known<kActivation>(d, first), d, c);
+        if constexpr (kTwo)
+            hn::StoreU(activate_known<kActivation>(d, second), d, c + kLanes);
+        rest.template store<kActivation>(c + stride, stride);
+    }
+};
+
+template<int kRows, bool kTwo>
+struct Sums<kRows, kRows, kTwo> {
+    HWY_INLINE void start(FloatVector, FloatVector) {}
+    HWY_INLINE void add(const float *const *, const int64_t *, FloatVector, FloatVector) {}
+    HWY_INLINE void add(const Sums &) {}
+    HWY_INLINE void add_residual(const float *, int64_t) {}
+    template<int kActivation>
+    HWY_INLINE void store(float *, int64_t) const {}
+};
+
+template<int kRows, bool kTwo>
+HWY_INLINE void start(Sums<0, kRows, kTwo> &sums, const float *bias) {
+    const FloatTag d;
+    const FloatVector zero = hn::Zero(d);
+    if (bias == nullptr)
+        sums.start(zero, zero);
+    else
+        sums.start(hn::LoadU(d, bias), kTwo ? hn::LoadU(d, bias + kLanes) : zero);
+}
+
+template<int kRows, bool kTwo>
+HWY_INLINE void finish(Sums<0, kRows, kTwo> &sums, const Block &block) {
+    if (block.residual != nullptr)
+        sums.add_residual(block.residual, block.residual_stride);
+    switch (block.activation) {
+    case int(op::ActivationKind::kRelu):
+        return sums.template store<int(op::ActivationKind::kRelu)>(block.c, block.c_stride);
+    case int(op::ActivationKind::kRelu6):
+        return sums.template store<int(op::ActivationKind::kRelu6)>(block.c, block.c_stride);
+    case int(op::ActivationKind::kHardswish):
+        return sums.template store<int(op::ActivationKind::kHardswish)>(block.c, block.c_stride);
+    default:
+        return sums.template store<kNoActivation>(block.c, block.c_stride);
+    }
+}
+
+template<int kRows, bool kTwo>
+void multiply_block(const Block &block) {
+    const FloatTag d;
+    Sums<0, kRows, kTwo> sums;
+    start(sums, block.bias);
+
+    const float *base[(kRows + 2) / 3];
+    for (int i = 0; i < (kRows + 2) / 3; ++i)
+        base[i] = block.a + 3 * i * block.a_stride;
+    const float *b = block.b;
+    const int64_t second = block.b_second;
+    int64_t index[3] = {0, block.a_stride, 2 * block.a_stride};
+    const float *next = block.next;
+    const int64_t next_step = block.next_step;
+    for (int64_t k = block.depth; k > 0; --k) {
+        const FloatVector b0 = hn::Load(d, b);
+        const FloatVector b1 = kTwo ? hn::Load(d, b + second) : b0;
+        __builtin_prefetch(next, 0, 2); // to the second-level cache
+        next += next_step;
+        sums.add(base, index, b0, b1);
+        b += kPanel;
+        ++index[0];
+        ++index[1];
+        ++index[2];
+    }
+    finish(sums, block);
+}
+
+using Kernel = void (*)(const Block &);
+
+template<bool kTwo, int... kRows>
+constexpr std::array<Kernel, sizeof...(kRows)>
+list_kernels(std::integer_sequence<int, kRows...> /*rows*/) {
+    return {&multiply_block<kRows + 1, kTwo>...};
+}
+
+/// The microkernel for 1 ≤ rows ≤ kMaxRows and a strip of one vector or two.
+HWY_INLINE Kernel kernel_for(int64_t rows, bool two) {
+    using Rows = std::make_integer_sequence<int, kMaxRows>;
+    static constexpr std::array<Kernel, kMaxRows> kOne = list_kernels<false>(Rows{});
+    static constexpr std::array<Kernel, kMaxRows> kTwo = list_kernels<true>(Rows{});
+    return (two ? kTwo : kOne)[size_t(rows - 1)];
+}
+
+/// Where a strip of columns lies in packed weights.
+struct Strip {
+    const float *b;
+    int64_t second;
+    int64_t column; ///< its first
+    bool two;       ///< two vectors wide; one where AVX-512's last panel has no neighbour
+};
+
+inline int64_t strips_of(int64_t panels) {
+    return (panels * kPanel + kStrip - 1) / kStrip;
+}
+
+inline Strip strip_at(const float *packed, int64_t panels, int64_t depth, int64_t number) {
+    const int64_t column = number * kStrip;
+    const int64_t panel = column / kPanel;
+    return {packed + panel * depth * kPanel + column % kPanel,
+            kStrip > kPanel ? depth * kPanel : kLanes, column, column + kStrip <= panels * kPanel};
+}
+
+/// Lets a block fetch its share of the strip after this one, which lies behind it in memory.
+/// Weights come once from afar, and processors do not fetch ahead beyond a page.
+inline void fetch_next(Block &block, const Strip &strip, int64_t number, int64_t blocks) {
+    const int64_t floats = block.depth * std::max(kStrip, kPanel);
+    block.next = strip.b + floats + floats * number / blocks;
+    block.next_step = (std::max(kStrip, kPanel) + blocks - 1) / blocks;
+}
+
+/// Blocks of equal height rather than full ones and a low one, in which latency would show.
+struct RowBlocks {
+    int64_t rows;
+    int64_t count;
+    explicit RowBlocks(int64_t all) : rows(all), count((all + kMaxRows - 1) / kMaxRows) {}
+    int64_t begin(int64_t block) const { return rows * block / count; }
+};
+
+/// What a block's results still need when they lie in the first-level cache.
+struct Rest {
+    const float *from;
+    int64_t from_stride;
+    float *to;
+    int64_t to_stride;
+    int64_t rows;
+    int64_t columns;
+    const float *bias;
+    const float *residual;
+    int64_t residual_stride;
+};
+
+// One row from column `begin`: as many vectors as fit, then narrower ones.
+template<int kActivation, class D>
+HWY_INLINE void finish_row(D d, const Rest &rest, int64_t row, int64_t begin) {
+    constexpr int64_t lanes = int64_t(hn::MaxLanes(D()));
+    const float *from = rest.from + row * rest.from_stride;
+    float *to = rest.to + row * rest.to_stride;
+    int64_t column = begin;
+    for (; column + lanes <= rest.columns; column += lanes) {
+        auto sum = hn::LoadU(d, from + column);
+        if (rest.bias != nullptr)
+            sum = hn::Add(sum, hn::LoadU(d, rest.bias + column));
+        if (rest.residual != nullptr)
+            sum = hn::Add(sum, hn::LoadU(d, rest.residual + row * rest.residual_stride + column));
+        hn::StoreU(activate_known<kActivation>(d, sum), d, to + column);
+    }
+    if constexpr (lanes > 1) {
+        if (column < rest.columns)
+            finish_row<kActivation>(hn::CappedTag<float, (lanes > 4 ? 4 : 1)>(), rest, row, column);
+    }
+}
+
+template<int kActivation>
+void finish_rows(const Rest &rest) {
+    for (int64_t row = 0; row < rest.rows; ++row)
+        finish_row<kActivation>(FloatTag(), rest, row, 0);
+}
+
+using Finish = void (*)(const Rest &);
+
+template<int... kActivation>
+Finish list_finishes(int activation, std::integer_sequence<int, kActivation...> /*kinds*/) {
+    static constexpr Finish kAll[] = {&finish_rows<kActivation - 1>...};
+    return kAll[activation + 1];
+}
+
+inline Finish finish_for(int activation) {
+    constexpr int kKinds = int(op::ActivationKind::kExp) + 1;
+    return list_finishes(activation, std::make_integer_sequence<int, kKinds + 1>{});
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace tvw::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif

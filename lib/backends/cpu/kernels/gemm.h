@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Matrix products with constant weights that were packed beforehand: 1×1 convolutions and linear
+// layers.
+#pragma once
+
+#include "backends/cpu/kernels/image.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace tvw::cpu {
+
+/// Columns that lie side by side in packed weights, whatever the CPU's vectors hold.
+inline constexpr int64_t kPanel = 16;
+
+constexpr int64_t panels_of(int64_t columns) {
+    return (columns + kPanel - 1) / kPanel;
+}
+
+/// Constants that several plans may share; 64-byte aligned.
+using SharedFloats = std::shared_ptr<const float[]>;
+
+/// Memory for `count` floats, aligned to 64 bytes and set to zero.
+std::shared_ptr<float[]> aligned_floats(size_t count);
+
+/// One call of PackedGemm::run, as each of Highway's targets gets it.
+struct Product {
+    const float *x;
+    int64_t x_stride;
+    int64_t rows;
+    float *y;
+    int64_t y_stride;
+    const float *packed;
+    int64_t out;
+    int64_t in;
+    Epilogue epilogue;
+};
+
+/// y[m][o] = epilogue(sum_i x[m][i] · scale[i] · w[o][i]) for rows m. Copies share the weights.
+class PackedGemm {
+public:
+    /// weight: [out][in], read here only.
+    PackedGemm(const float *weight, int64_t out, int64_t in);
+
+    int64_t out() const { return out_; }
+    int64_t in() const { return in_; }
+
+    /// What `run` needs where it is given a scale; it needs none otherwise.
+    size_t scratch_floats(int64_t rows) const;
+
+    /// x: [rows][in], y: [rows][out], strides in floats. x_scale: [in], null for ones (the factor
+    /// of squeeze-excitation, Hu et al. 2018). scratch: 64-byte aligned. The residual's rows are
+    /// `epilogue.residual_pixel` apart; it may be y itself.
+    void run(const float *x, int64_t x_stride, int64_t rows, float *y, int64_t y_stride,
+             const Epilogue &epilogue, const float *x_scale = nullptr,
+             float *scratch = nullptr) const;
+
+private:
+    bool scales_weights(int64_t rows) const;
+
+    int64_t out_;
+    int64_t in_;
+    SharedFloats packed_; ///< [panels][in][kPanel], zero beyond `out`
+};
+
+} // namespace tvw::cpu

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the kernels on images share: where an image lies, and what is done to results before they are
+// stored. Kernels know neither graph nor plan: pointers in, pointers out.
+#pragma once
+
+#include "graph/op.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace tvw::cpu {
+
+/// Images in NHWC: element (n, y, x, c) is data[((n · height + y) · width + x) · pixel + c]. `pixel`
+/// is above `channels` where the image is some channels of a wider one.
+template<typename T>
+struct Image {
+    T *data;
+    int64_t batch;
+    int64_t height;
+    int64_t width;
+    int64_t channels;
+    int64_t pixel;
+
+    T *at(int64_t n, int64_t y, int64_t x) const {
+        return data + ((n * height + y) * width + x) * pixel;
+    }
+};
+
+/// What is stored: activation(result + bias + residual).
+struct Epilogue {
+    const float *bias = nullptr;     ///< [channels]
+    const float *residual = nullptr; ///< an image of the result's size
+    int64_t residual_pixel = 0;      ///< floats from one of its pixels to the next
+    std::optional<op::ActivationKind> activation = {};
+};
+
+} // namespace tvw::cpu

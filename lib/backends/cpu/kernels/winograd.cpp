@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Winograd's convolution in three phases over chunks of tiles that stay in the caches: transform
+// the input's tiles, multiply for each of the 36 points, transform back. The threads share the
+// tiles in the first and last phase, and points and output channels in the middle one, so that each
+// reads only its part of the weights.
+#include "backends/cpu/kernels/simd.h"
+
+#include "backends/cpu/kernels/winograd.h"
+
+#include "backends/cpu/parallel.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+// What all targets share.
+#ifndef TVW_CPU_WINOGRAD_ONCE
+#define TVW_CPU_WINOGRAD_ONCE
+namespace tvw::cpu {
+namespace {
+
+constexpr int64_t kTile = 4;  // results per side
+constexpr int64_t kPatch = 6; // inputs per side
+constexpr int64_t kPoints = kPatch * kPatch;
+
+/// One call, and where its intermediate values lie in the scratch memory.
+struct WinogradCall {
+    Winograd::Shape shape;
+    Image<const float> x;
+    Image<float> y;
+    Epilogue epilogue;
+    const float *weights;
+
+    int64_t tiles_high;
+    int64_t tiles_wide;
+    int64_t tiles;  ///< in all images
+    int64_t shares; ///< of the tiles: one for each thread, or one that all work on together
+    int64_t chunk;  ///< most tiles of a share that are worked on at a time
+
+    int64_t v_row; ///< floats from one tile's channels to the next
+    int64_t m_row;
+    int64_t v_point; ///< floats from one point to the next
+    int64_t m_point;
+    const float *zeros; ///< [in_channels], for what lies in the padding
+    float *v;           ///< for each share [kPoints][chunk][in_channels]
+    float *m;           ///< and [kPoints][chunk][out_channels, whole panels]
+
+    int64_t share_floats() const { return kPoints * (v_point + m_point); }
+};
+
+// Strides of an odd number of cache lines spread points and tiles over all sets of a cache.
+constexpr int64_t odd_lines(int64_t floats) {
+    return ((floats + 15) / 16 | 1) * 16;
+}
+
+// Three quarters of a second-level cache for each thread.
+constexpr int64_t kCacheFloats = 96 * 1024;
+// Each chunk reads all weights, and this many tiles take as long as that does from a shared cache.
+constexpr int64_t kLeastTiles = 24;
+// Weights beyond are fetched from memory: once, by all threads together.
+constexpr int64_t kMostSharedWeights = 4 * 1024 * 1024;
+
+WinogradCall lay_out(const Winograd::Shape &shape, int64_t threads) {
+    WinogradCall call{};
+    call.shape = shape;
+    call.tiles_high = (shape.out_height() + kTile - 1) / kTile;
+    call.tiles_wide = (shape.out_width() + kTile - 1) / kTile;
+    call.tiles = shape.batch * call.tiles_high * call.tiles_wide;
+    call.v_row = odd_lines(shape.in_channels);
+    call.m_row = odd_lines(panels_of(shape.out_channels) * kPanel);
+
+    const int64_t weights = kPoints * shape.in_channels * shape.out_channels;
+    const bool apart = call.tiles >= threads * kLeastTiles && weights <= kMostSharedWeights;
+    call.shares = apart ? threads : 1;
+    const int64_t workers = apart ? 1 : threads;
+    const int64_t share = (call.tiles + call.shares - 1) / call.shares;
+    const int64_t most = std::max(kCacheFloats * workers / (kPoints * (call.v_row + call.m_row)),
+                                  weights <= kMostSharedWeights ? kLeastTiles : 2 * kLeastTiles);
+    const int64_t chunks = (share + most - 1) / most;
+    call.chunk = (share + chunks - 1) / chunks;
+    call.v_point = odd_lines(call.chunk * call.v_row);
+    call.m_point = odd_lines(call.chunk * call.m_row);
+    return call;
+}
+
+} // namespace
+} // namespace tvw::cpu
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/winograd.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "backends/cpu/kernels/gemm-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tvw::cpu {
+namespace HWY_NAMESPACE {
+
+// Bᵀ · d for the points 0, 1, -1, 2, -2 and infinity, in twelve operations:
+//   4 0 -5 0 1 0 | 0 -4 -4 1 1 0 | 0 4 -4 -1 1 0 | 0 -2 -1 2 1 0 | 0 2 -1 -2 1 0 | 0 4 0 -5 0 1
+template<class D, class V = hn::Vec<D>>
+HWY_INLINE void transform_input(D d, const V (&x)[kPatch], V (&out)[kPatch]) {
+    const V two = hn::Set(d, 2.0f);
+    const V four = hn::Set(d, 4.0f);
+    const V even4 = hn::NegMulAdd(four, x[2], x[4]);
+    const V odd4 = hn::NegMulAdd(four, x[1], x[3]);
+    const V even1 = hn::Sub(x[4], x[2]);
+    const V odd1 = hn::Sub(x[3], x[1]);
+    out[0] = hn::MulAdd(four, hn::Sub(x[0], x[2]), even1);
+    out[1] = hn::Add(even4, odd4);
+    out[2] = hn::Sub(even4, odd4);
+    out[3] = hn::MulAdd(two, odd1, even1);
+    out[4] = hn::NegMulAdd(two, odd1, even1);
+    out[5] = hn::NegMulAdd(four, odd1, hn::Sub(x[5], x[3]));
+}
+
+// Aᵀ · m in ten operations:
+//   1 1 1 1 1 0 | 0 1 -1 2 -2 0 | 0 1 1 4 4 0 | 0 1 -1 8 -8 1
+template<class D, class V = hn::Vec<D>>
+HWY_INLINE void transform_output(D d, const V (&m)[kPatch], V (&out)[kTile]) {
+    const V sum1 = hn::Add(m[1], m[2]);
+    const V difference1 = hn::Sub(m[1], m[2]);
+    const V sum2 = hn::Add(m[3], m[4]);
+    const V difference2 = hn::Sub(m[3], m[4]);
+    out[0] = hn::Add(hn::Add(m[0], sum1), sum2);
+    out[1] = hn::MulAdd(hn::Set(d, 2.0f), difference2, difference1);
+    out[2] = hn::MulAdd(hn::Set(d, 4.0f), sum2, sum1);
+    out[3] = hn::MulAdd(hn::Set(d, 8.0f), difference2, hn::Add(difference1, m[5]));
+}
+
+/// Where a tile lies.
+struct Place {
+    int64_t n, y, x; ///< its first result
+    Place(const WinogradCall &call, int64_t tile)
+        : n(tile / (call.tiles_high * call.tiles_wide)),
+          y(tile / call.tiles_wide % call.tiles_high * kTile),
+          x(tile % call.tiles_wide * kTile) {}
+};
+
+using Patch = const float *[kPoints];
+
+// The pixels of a tile; zeros for those in the padding.
+inline void find_patch(const WinogradCall &call, const Place &place, Patch &patch) {
+    const int64_t top = place.y - call.shape.padding[0];
+    const int64_t left = place.x - call.shape.padding[1];
+    const int64_t row = call.x.width * call.x.pixel;
+    const float *corner = call.x.at(place.n, 0, 0) + top * row + left * call.x.pixel;
+    const bool whole = top >= 0 && left >= 0 && top + kPatch <= call.shape.height &&
+                       left + kPatch <= call.shape.width;
+    for (int64_t i = 0; i < kPatch; ++i)
+        for (int64_t j = 0; j < kPatch; ++j)
+            patch[i * kPatch + j] = corner + i * row + j * call.x.pixel;
+    if (whole)
+        return;
+    for (int64_t i = 0; i < kPatch; ++i)
+        for (int64_t j = 0; j < kPatch; ++j)
+            if (top + i < 0 || top + i >= call.shape.height || left + j < 0 ||
+                left + j >= call.shape.width)
+                patch[i * kPatch + j] = call.zeros;
+}
+
+// What the tile to the right will be the first to read. Pieces as short as some channels of a pixel
+// are not fetched ahead by the processor itself.
+HWY_INLINE void fetch_right(const Patch &patch, int64_t channel, int64_t distance) {
+    for (int64_t i = kPatch - kTile; i < kPatch; ++i)
+        for (int64_t j = kPatch - kTile; j < kPatch; ++j)
+            __builtin_prefetch(patch[i * kPatch + j] + distance + channel);
+}
+
+// Channels begin, begin + lanes, … while whole vectors fit; answers where it ended.
+template<class D>
+HWY_INLINE int64_t transform_patch(D d, const WinogradCall &call, const Patch &patch, float *v,
+                                   int64_t begin, int64_t end) {
+    using V = hn::Vec<D>;
+    constexpr int64_t lanes = int64_t(hn::MaxLanes(D()));
+    int64_t c = begin;
+    for (; c + lanes <= end; c += lanes) {
+        if (c % kPanel == 0)
+            fetch_right(patch, c, kTile * call.x.pixel);
+        V half[kPatch][kPatch];
+#pragma GCC unroll 1
+        for (int64_t j = 0; j < kPatch; ++j) {
+            V column[kPatch];
+            V out[kPatch];
+            for (int64_t i = 0; i < kPatch; ++i)
+                column[i] = hn::LoadU(d, patch[i * kPatch + j] + c);
+            transform_input(d, column, out);
+            for (int64_t i = 0; i < kPatch; ++i)
+                half[i][j] = out[i];
+        }
+        float *to = v + c;
+#pragma GCC unroll 1
+        for (int64_t i = 0; i < kPatch; ++i) {
+            V out[kPatch];
+            transform_input(d, half[i], out);
+            for (int64_t j = 0; j < kPatch; ++j) {
+                hn::StoreU(out[j], d, to);
+                to += call.v_point;
+            }
+        }
+    }
+    return c;
+}
+
+// The tail of the channels takes narrower vectors: nothing beyond the input may be read.
+void transform_inputs(const WinogradCall &call, int64_t first, int64_t begin, int64_t end) {
+    const int64_t channels = call.shape.in_channels;
+    for (int64_t tile = begin; tile < end; ++tile) {
+        Patch patch;
+        find_patch(call, Place(call, tile), patch);
+        float *v = call.v + (tile - first) * call.v_row;
+        int64_t c = transform_patch(FloatTag(), call, patch, v, 0, channels);
+        c = transform_patch(hn::CappedTag<float, 4>(), call, patch, v, c, channels);
+        transform_patch(hn::CappedTag<float, 1>(), call, patch, v, c, channels);
+    }
+}
+
+void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int64_t end) {
+    const int64_t depth = call.shape.in_channels;
+    const int64_t panels = panels_of(call.shape.out_channels);
+    const int64_t strips = strips_of(panels);
+    const RowBlocks blocks(tiles);
+    for (int64_t unit = begin; unit < end; ++unit) {
+        const int64_t point = unit / strips;
+        const Strip strip =
+            strip_at(call.weights + point * panels * depth * kPanel, panels, depth, unit % strips);
+        const float *v = call.v + point * call.v_point;
+        float *m = call.m + point * call.m_point + strip.column;
+        for (int64_t i = 0; i < blocks.count; ++i) {
+            const int64_t row = blocks.begin(i);
+            Block block{v + row * call.v_row, call.v_row, strip.b, strip.second, depth,
+                        m + row * call.m_row, call.m_row, nullptr, nullptr,      0,
+                        kNoActivation};
+            fetch_next(block, strip, i, blocks.count);
+            kernel_for(blocks.begin(i + 1) - row, strip.two)(block);
+        }
+    }
+}
+
+/// One tile's results.
+struct Results {
+    const float *m;
+    int64_t m_point;
+    float *y;
+    int64_t y_row;
+    int64_t y_pixel;
+    const float *bias;
+    const float *residual;
+    int64_t residual_row;
+    int64_t residual_pixel;
+    int64_t rows;
+    int64_t columns;
+};
+
+template<int kActivation, class D>
+HWY_INLINE int64_t store_results(D d, const Results &r, int64_t begin, int64_t end) {
+    using V = hn::Vec<D>;
+    constexpr int64_t lanes = int64_t(hn::MaxLanes(D()));
+    int64_t c = begin;
+    for (; c + lanes <= end; c += lanes) {
+        V half[kTile][kPatch];
+#pragma GCC unroll 1
+        for (int64_t j = 0; j < kPatch; ++j) {
+            V column[kPatch];
+            V out[kTile];
+            for (int64_t i = 0; i < kPatch; ++i)
+                column[i] = hn::LoadU(d, r.m + (i * kPatch + j) * r.m_point + c);
+            transform_output(d, column, out);
+            for (int64_t i = 0; i < kTile; ++i)
+                half[i][j] = out[i];
+        }
+        const V bias = r.bias == nullptr ? hn::Zero(d) : hn::LoadU(d, r.bias + c);
+#pragma GCC unroll 1
+        for (int64_t i = 0; i < r.rows; ++i) {
+            V out[kTile];
+            transform_output(d, half[i], out);
+            for (int64_t j = 0; j < kTile; ++j) {
+                if (j >= r.columns)
+                    break;
+                V sum = hn::Add(out[j], bias);
+                if (r.residual != nullptr)
+                    sum = hn::Add(sum, hn::LoadU(d, r.residual + i * r.residual_row +
+                                                        j * r.residual_pixel + c));
+                hn::StoreU(activate_known<kActivation>(d, sum), d,
+                           r.y + i * r.y_row + j * r.y_pixel + c);
+            }
+        }
+    }
+    return c;
+}
+
+template<int kActivation>
+void transform_tile(const Results &r, int64_t channels) {
+    int64_t c = store_results<kActivation>(FloatTag(), r, 0, channels);
+    c = store_results<kActivation>(hn::CappedTag<float, 4>(), r, c, channels);
+    store_results<kActivation>(hn::CappedTag<float, 1>(), r, c, channels);
+}
+
+using TransformTile = void (*)(const Results &, int64_t);
+
+// Others than the most frequent activations are applied to what lies in the first-level cache.
+inline TransformTile transform_for(int activation) {
+    switch (activation) {
+    case int(op::ActivationKind::kRelu):
+        return &transform_tile<int(op::ActivationKind::kRelu)>;
+    case int(op::ActivationKind::kSilu):
+        return &transform_tile<int(op::ActivationKind::kSilu)>;
+    default:
+        return &transform_tile<kNoActivation>;
+    }
+}
+
+inline bool is_left(int activation) {
+    return activation != kNoActivation && activation != int(op::ActivationKind::kRelu) &&
+           activation != int(op::ActivationKind::kSilu);
+}
+
+inline Results results_at(const WinogradCall &call, int64_t first, int64_t tile) {
+    const Place place(call, tile);
+    const int64_t pixel = (place.n * call.y.height + place.y) * call.y.width + place.x;
+    const float *residual = call.epilogue.residual;
+    const int64_t residual_pixel = call.epilogue.residual_pixel;
+    return {call.m + (tile - first) * call.m_row,
+            call.m_point,
+            call.y.data + pixel * call.y.pixel,
+            call.y.width * call.y.pixel,
+            call.y.pixel,
+            call.epilogue.bias,
+            residual == nullptr ? nullptr : residual + pixel * residual_pixel,
+            call.y.width * residual_pixel,
+            residual_pixel,
+            std::min(kTile, call.y.height - place.y),
+            std::min(kTile, call.y.width - place.x)};
+}
+
+void transform_outputs(const WinogradCall &call, int64_t first, int64_t begin, int64_t end) {
+    const int activation = activation_number(call.epilogue.activation);
+    const TransformTile transform = transform_for(activation);
+    const Finish finish = finish_for(activation);
+    const int64_t channels = call.shape.out_channels;
+    for (int64_t tile = begin; tile < end; ++tile) {
+        const Results r = results_at(call, first, tile);
+        transform(r, channels);
+        for (int64_t i = 0; i < r.rows && is_left(activation); ++i) {
+            float *y = r.y + i * r.y_row;
+            finish({y, r.y_pixel, y, r.y_pixel, r.columns, channels, nullptr, nullptr, 0});
+        }
+    }
+}
+
+// All threads work on one chunk of tiles after the other.
+void convolve_together(const WinogradCall &call) {
+    const int64_t units = kPoints * strips_of(panels_of(call.shape.out_channels));
+    for (int64_t first = 0; first < call.tiles; first += call.chunk) {
+        const int64_t tiles = std::min(call.chunk, call.tiles - first);
+        parallel(tiles, [&](int64_t begin, int64_t end) {
+            transform_inputs(call, first, first + begin, first + end);
+        });
+        parallel(units,
+                 [&](int64_t begin, int64_t end) { multiply_points(call, tiles, begin, end); });
+        parallel(tiles, [&](int64_t begin, int64_t end) {
+            transform_outputs(call, first, first + begin, first + end);
+        });
+    }
+}
+
+void convolve_share(const WinogradCall &call, int64_t begin, int64_t end) {
+    const int64_t units = kPoints * strips_of(panels_of(call.shape.out_channels));
+    for (int64_t first = begin; first < end; first += call.chunk) {
+        const int64_t last = std::min(first + call.chunk, end);
+        transform_inputs(call, first, first, last);
+        multiply_points(call, last - first, 0, units);
+        transform_outputs(call, first, first, last);
+    }
+}
+
+void convolve(const WinogradCall &call) {
+    if (call.shares == 1)
+        return convolve_together(call);
+    parallel(call.shares, [&](int64_t begin, int64_t end) {
+        for (int64_t share = begin; share < end; ++share) {
+            WinogradCall own = call;
+            own.v += share * call.share_floats();
+            own.m += share * call.share_floats();
+            convolve_share(own, call.tiles * share / call.shares,
+                           call.tiles * (share + 1) / call.shares);
+        }
+    });
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace tvw::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tvw::cpu {
+namespace {
+
+// G · g · Gᵀ for one filter.
+void transform_filter(const float *filter, double (&out)[kPoints]) {
+    static constexpr double kG[kPatch][3] = {{1.0 / 4, 0, 0},
+                                             {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                             {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                             {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                             {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                             {0, 0, 1}};
+    double half[kPatch][3];
+    for (int i = 0; i < kPatch; ++i)
+        for (int j = 0; j < 3; ++j)
+            half[i][j] = kG[i][0] * double(filter[j]) + kG[i][1] * double(filter[3 + j]) +
+                         kG[i][2] * double(filter[6 + j]);
+    for (int i = 0; i < kPatch; ++i)
+        for (int j = 0; j < kPatch; ++j)
+            out[i * kPatch + j] =
+                half[i][0] * kG[j][0] + half[i][1] * kG[j][1] + half[i][2] * kG[j][2];
+}
+
+} // namespace
+
+HWY_EXPORT(convolve);
+
+std::shared_ptr<const Winograd::PackedWeights>
+Winograd::pack(const float *weight, int64_t out_channels, int64_t in_channels) {
+    const int64_t point = panels_of(out_channels) * in_channels * kPanel;
+    const auto values = aligned_floats(size_t(kPoints * point));
+    for (int64_t o = 0; o < out_channels; ++o) {
+        for (int64_t i = 0; i < in_channels; ++i) {
+            double transformed[kPoints];
+            transform_filter(weight + (o * in_channels + i) * 9, transformed);
+            float *to = &values[(o / kPanel * in_channels + i) * kPanel + o % kPanel];
+            for (int64_t p = 0; p < kPoints; ++p)
+                to[p * point] = float(transformed[p]);
+        }
+    }
+    return std::make_shared<const PackedWeights>(PackedWeights{in_channels, out_channels, values});
+}
+
+Winograd::Winograd(const Shape &shape, std::shared_ptr<const PackedWeights> weights)
+    : shape_(shape), weights_(std::move(weights)) {}
+
+size_t Winograd::scratch_floats(int threads) const {
+    const WinogradCall call = lay_out(shape_, threads);
+    return size_t(call.v_row + call.shares * call.share_floats());
+}
+
+void Winograd::run(const Image<const float> &x, const Image<float> &y, const Epilogue &epilogue,
+                   float *scratch) const {
+    WinogradCall call = lay_out(shape_, team_size());
+    call.x = x;
+    call.y = y;
+    call.epilogue = epilogue;
+    call.weights = weights_->values.get();
+    std::fill_n(scratch, call.v_row, 0.0f);
+    call.zeros = scratch;
+    call.v = scratch + call.v_row;
+    call.m = call.v + kPoints * call.v_point;
+    HWY_DYNAMIC_DISPATCH(convolve)(call);
+}
+
+// The times are those of one Zen 3 core with AVX2; what decides is how they compare.
+bool winograd_pays(const Winograd::Shape &shape, int threads) {
+    // Where products are short, direct convolution has the better blocks. Not worth a measurement.
+    if (shape.in_channels < 16 || shape.out_channels < 16)
+        return false;
+    constexpr double kProductNs = 1 / 48.5;      // direct convolution
+    constexpr double kPointProductNs = 1 / 43.0; // these are shorter
+    constexpr double kTransformNs = 8.0;         // a tile of one channel, either way
+    // Weights are read from memory each time, and a second thread adds little to its bandwidth.
+    const double weight_ns = threads == 1 ? 0.4 : 0.25;
+
+    const WinogradCall call = lay_out(shape, threads);
+    const auto in = double(shape.in_channels);
+    const auto out = double(shape.out_channels);
+    const auto tiles = double(call.tiles);
+    const auto pixels = double(shape.batch * shape.out_height() * shape.out_width());
+    const double direct =
+        std::max(9 * pixels * in * out * kProductNs / threads, 9 * in * out * weight_ns);
+    const double winograd = std::max(double(kPoints) * tiles * in * out * kPointProductNs / threads,
+                                     double(kPoints) * in * out * weight_ns) +
+                            tiles * (in + out) * kTransformNs / threads;
+    return winograd < 0.9 * direct;
+}
+
+} // namespace tvw::cpu
+#endif

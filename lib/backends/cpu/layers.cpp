@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Convolutions and linear layers.
+#include "backends/cpu/lower.h"
+
+#include "backends/cpu/kernels/depthwise.h"
+#include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/winograd.h"
+#include "backends/cpu/onednn.h"
+#include "graph/operations.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace tvw::cpu {
+namespace {
+
+/// A layer's inputs: x, weight, and what else there is.
+struct Layer {
+    const Node &node;
+    const HostTensor *weight;
+    const HostTensor *bias;
+    std::optional<ValueId> residual;
+};
+
+Layer layer_of(const Planner &planner, ValueId id) {
+    const Node &node = planner.graph().node(id);
+    const size_t count = node.inputs.size();
+    return {node, planner.constant(node.inputs[1]),
+            count > 2 ? planner.constant(node.inputs[2]) : nullptr,
+            count > 3 ? std::optional(node.inputs[3]) : std::nullopt};
+}
+
+/// Parameters that are known beforehand, as all builders' are.
+bool has_constants(const Layer &layer) {
+    return layer.weight != nullptr && (layer.node.inputs.size() < 3 || layer.bias != nullptr);
+}
+
+const std::string &weight_name(const Planner &planner, const Layer &layer) {
+    return planner.graph().node(layer.node.inputs[1]).name;
+}
+
+/// oneDNN's slow fallbacks, for layouts that its fast kernels do not take.
+bool is_reference(const char *implementation) {
+    return std::string_view(implementation).find("ref") != std::string_view::npos;
+}
+
+template<typename PrimitiveDesc>
+void finish(Planner &planner, ValueId id, const Layer &layer, const PrimitiveDesc &primitive,
+            const dnnl::memory::desc &given_weight, const View &x, const View &y,
+            const std::optional<View> &residual) {
+    OneDnnCall call(dnnl::primitive(primitive.get()), primitive.scratchpad_desc(), planner);
+    PackCache &cache = planner.cache();
+    const std::string &name = weight_name(planner, layer);
+    call.add(DNNL_ARG_SRC, primitive.src_desc(), x);
+    call.add(DNNL_ARG_WEIGHTS,
+             reordered(cache, name, *layer.weight, given_weight, primitive.weights_desc()));
+    if (layer.bias != nullptr)
+        call.add(DNNL_ARG_BIAS,
+                 reordered(cache, planner.graph().node(layer.node.inputs[2]).name, *layer.bias,
+                           primitive.bias_desc(), primitive.bias_desc()));
+    call.add(DNNL_ARG_DST, primitive.dst_desc(), y);
+    std::vector<View> reads{x};
+    if (residual) {
+        call.add(kResidual, desc_of(*residual), *residual);
+        reads.push_back(*residual);
+    }
+    std::vector<View> writes = call.scratch();
+    writes.push_back(y);
+    planner.add({.node = id,
+                 .kernel = std::string("oneDNN ") + primitive.impl_info_str(),
+                 .reads = std::move(reads),
+                 .writes = std::move(writes),
+                 .run = std::move(call)},
+                flops(planner.graph(), id));
+}
+
+dnnl::convolution_forward::primitive_desc describe_conv(const Layer &layer, const op::Conv2d &conv,
+                                                        const View &x, const View &y,
+                                                        const std::optional<View> &residual) {
+    const Shape &w = layer.weight->shape();
+    Shape weight = w;
+    if (conv.groups > 1)
+        weight = {conv.groups, w[0] / conv.groups, w[1], w[2], w[3]};
+    const auto &[top, left, bottom, right] = conv.padding;
+    const auto bias =
+        layer.bias != nullptr ? any_layout(layer.bias->shape()) : dnnl::memory::desc();
+    return {onednn_engine(),
+            dnnl::prop_kind::forward_inference,
+            dnnl::algorithm::convolution_direct,
+            desc_of(x),
+            any_layout(weight),
+            bias,
+            desc_of(y),
+            {conv.stride[0], conv.stride[1]},
+            {conv.dilation[0] - 1, conv.dilation[1] - 1},
+            {top, left},
+            {bottom, right},
+            epilogue_attr(residual, conv.activation),
+            /*allow_empty=*/true};
+}
+
+View dense_image(Planner &planner, const View &like) {
+    const View buffer = planner.scratch(numel(like.shape));
+    return {buffer.buffer, 0, like.shape, channels_last(like.shape)};
+}
+
+void onednn_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
+    View x = planner.as_image(layer.node.inputs[0]);
+    const View y = planner.image_result(id);
+    View to = y;
+    const std::optional<View> residual =
+        layer.residual ? std::optional(planner.as_image(*layer.residual)) : std::nullopt;
+    auto primitive = describe_conv(layer, conv, x, y, residual);
+    if ((!primitive || is_reference(primitive.impl_info_str())) && !is_dense(y)) {
+        to = dense_image(planner, y);
+        primitive = describe_conv(layer, conv, x, to, residual);
+    }
+    if ((!primitive || is_reference(primitive.impl_info_str())) && !is_dense(x)) {
+        const View packed = dense_image(planner, x);
+        planner.copy(id, x, packed);
+        x = packed;
+        primitive = describe_conv(layer, conv, x, to, residual);
+    }
+    if (!primitive)
+        return lower_aten(planner, id);
+    const Shape &w = layer.weight->shape();
+    const Shape weight =
+        conv.groups > 1 ? Shape{conv.groups, w[0] / conv.groups, w[1], w[2], w[3]} : w;
+    finish(planner, id, layer, primitive, desc_of({-1, 0, weight, row_major(weight)}), x, to,
+           residual);
+    if (to.buffer != y.buffer)
+        planner.copy(id, to, y);
+}
+
+/// What own kernels on images have in common: x, y and what is done to y.
+struct ImageCall {
+    View x;
+    View y;
+    std::optional<View> residual;
+    HostTensor bias; ///< without bytes: none
+    std::optional<op::ActivationKind> activation;
+
+    Image<const float> source(const Memory &memory) const {
+        return image_of<const float>(x, memory);
+    }
+    Image<float> result(const Memory &memory) const { return image_of<float>(y, memory); }
+    Epilogue epilogue(const Memory &memory) const {
+        Epilogue epilogue{.activation = activation};
+        if (bias.has_data())
+            epilogue.bias = bias.values<float>().data();
+        if (residual) {
+            epilogue.residual = memory.at(*residual);
+            epilogue.residual_pixel = *pixel_stride(*residual);
+        }
+        return epilogue;
+    }
+    std::vector<View> reads() const {
+        return residual ? std::vector<View>{x, *residual} : std::vector<View>{x};
+    }
+};
+
+ImageCall image_call(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
+                     const std::optional<Scaled> &scaled = {}) {
+    ImageCall call{
+        scaled ? scaled->x : planner.as_image(layer.node.inputs[0]), {}, {}, {}, conv.activation};
+    if (layer.residual)
+        call.residual = planner.as_image(*layer.residual);
+    if (layer.bias != nullptr)
+        call.bias = layer.bias->contiguous();
+    call.y = planner.image_result(id);
+    return call;
+}
+
+const float *values_of(const HostTensor &tensor) {
+    return tensor.values<float>().data();
+}
+
+bool is_depthwise(const op::Conv2d &conv, const Layer &layer) {
+    const Shape &weight = layer.weight->shape();
+    return conv.groups > 1 && weight[1] == 1 && weight[0] == conv.groups;
+}
+
+/// Whether the mean of each channel is wanted, as squeeze-excitation does.
+bool is_averaged(const Planner &planner, ValueId id) {
+    return std::ranges::any_of(planner.users(id), [&](ValueId user) {
+        if (user < 0)
+            return false;
+        const Op &op = planner.graph().node(user).op;
+        const auto *pool = std::get_if<op::AdaptiveAvgPool2d>(&op);
+        return std::holds_alternative<op::SpatialMean>(op) ||
+               (pool != nullptr && pool->output == Size2{1, 1});
+    });
+}
+
+void depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
+    const Shape &w = layer.weight->shape();
+    const ImageCall call = image_call(planner, id, conv, layer);
+    const Shape &x = call.x.shape;
+    const auto weight = planner.cache().get(weight_name(planner, layer) + " depthwise", [&] {
+        const HostTensor packed = layer.weight->contiguous();
+        return std::make_shared<const DepthwiseWeight>(
+            pack_depthwise(values_of(packed), w[0], {w[2], w[3]}));
+    });
+    const Depthwise kernel(
+        {x[0], x[2], x[3], x[1], {w[2], w[3]}, conv.stride, conv.dilation, conv.padding}, *weight);
+    const bool adds_up = is_averaged(planner, id);
+    const View sums = planner.scratch(adds_up ? x[0] * x[1] : 0);
+    if (adds_up)
+        planner.set_sums(id, sums);
+    const View scratch = planner.scratch(kernel.scratch_floats(adds_up));
+    planner.add({.node = id,
+                 .kernel = adds_up ? "depthwise with sums" : "depthwise",
+                 .reads = call.reads(),
+                 .writes = {call.y, sums, scratch},
+                 .run =
+                     [=](const Memory &memory) {
+                         kernel.run(call.source(memory), call.result(memory), call.epilogue(memory),
+                                    memory.at(scratch), adds_up ? memory.at(sums) : nullptr);
+                     }},
+                flops(planner.graph(), id) * 2); // it runs at half the speed of others
+}
+
+std::shared_ptr<const PackedGemm> packed_gemm(Planner &planner, const Layer &layer) {
+    return planner.cache().get(weight_name(planner, layer) + " GEMM", [&] {
+        const HostTensor weight = layer.weight->contiguous();
+        const Shape &shape = weight.shape();
+        return std::make_shared<const PackedGemm>(values_of(weight), shape[0],
+                                                  numel(shape) / shape[0]);
+    });
+}
+
+/// A 1×1 convolution as a product of matrices; `scaled` is multiplied into x on the way.
+void gemm_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
+               const std::optional<Scaled> &scaled) {
+    const ImageCall call = image_call(planner, id, conv, layer, scaled);
+    const auto gemm = packed_gemm(planner, layer);
+    const int64_t batch = scaled ? call.x.shape[0] : 1; // each image has a scale of its own
+    const int64_t rows = numel(call.x.shape) / call.x.shape[1] / batch;
+    const View scratch = planner.scratch(scaled ? int64_t(gemm->scratch_floats(rows)) : 0);
+    std::vector<View> reads = call.reads();
+    if (scaled)
+        reads.push_back(scaled->scale);
+    planner.add({.node = id,
+                 .kernel = scaled ? "GEMM of scaled" : "GEMM",
+                 .reads = std::move(reads),
+                 .writes = {call.y, scratch},
+                 .run =
+                     [=](const Memory &memory) {
+                         const Image<const float> x = call.source(memory);
+                         const Image<float> y = call.result(memory);
+                         Epilogue epilogue = call.epilogue(memory);
+                         for (int64_t n = 0; n < batch; ++n) {
+                             gemm->run(x.data + n * rows * x.pixel, x.pixel, rows,
+                                       y.data + n * rows * y.pixel, y.pixel, epilogue,
+                                       scaled ? memory.at(scaled->scale) + n * x.channels : nullptr,
+                                       memory.at(scratch));
+                             if (epilogue.residual != nullptr)
+                                 epilogue.residual += rows * epilogue.residual_pixel;
+                         }
+                     }},
+                flops(planner.graph(), id));
+}
+
+/// As many rows as leave a product bound by reading the weights.
+constexpr int64_t kFewRows = 3;
+
+void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const Layer &layer) {
+    const View x = planner.as_rows(layer.node.inputs[0]);
+    const std::optional<View> residual =
+        layer.residual ? std::optional(planner.as_rows(*layer.residual)) : std::nullopt;
+    const View y = planner.row_major_result(id);
+    const int64_t rows = numel(y.shape) / y.shape.back();
+    const auto gemm = packed_gemm(planner, layer);
+    const HostTensor bias = layer.bias != nullptr ? layer.bias->contiguous() : HostTensor();
+    planner.add({.node = id,
+                 .kernel = "GEMM",
+                 .reads = residual ? std::vector<View>{x, *residual} : std::vector<View>{x},
+                 .writes = {y},
+                 .run =
+                     [=, activation = linear.activation](const Memory &memory) {
+                         Epilogue epilogue{.activation = activation};
+                         if (bias.has_data())
+                             epilogue.bias = values_of(bias);
+                         if (residual) {
+                             epilogue.residual = memory.at(*residual);
+                             epilogue.residual_pixel = *row_stride(*residual);
+                         }
+                         gemm->run(memory.at(x), *row_stride(x), rows, memory.at(y), y.shape.back(),
+                                   epilogue);
+                     }},
+                flops(planner.graph(), id));
+}
+
+std::optional<Winograd::Shape> winograd_shape(const Planner &planner, const op::Conv2d &conv,
+                                              const Layer &layer) {
+    const Shape &w = layer.weight->shape();
+    const Shape &x = planner.graph().type(layer.node.inputs[0]).shape;
+    if (w[2] != 3 || w[3] != 3 || conv.groups != 1 || conv.stride != Size2{1, 1} ||
+        conv.dilation != Size2{1, 1} ||
+        std::ranges::any_of(conv.padding, [](int64_t side) { return side > 2; }))
+        return std::nullopt;
+    const Winograd::Shape shape{x[0], x[2], x[3], w[1], w[0], conv.padding};
+    return winograd_pays(shape, planner.threads()) ? std::optional(shape) : std::nullopt;
+}
+
+void winograd(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
+              const Winograd::Shape &shape) {
+    const ImageCall call = image_call(planner, id, conv, layer);
+    const auto weights = planner.cache().get(weight_name(planner, layer) + " Winograd", [&] {
+        const HostTensor packed = layer.weight->contiguous();
+        return Winograd::pack(values_of(packed), shape.out_channels, shape.in_channels);
+    });
+    const Winograd kernel(shape, weights);
+    const View scratch = planner.scratch(int64_t(kernel.scratch_floats(planner.threads())));
+    planner.add({.node = id,
+                 .kernel = "Winograd F(4×4, 3×3)",
+                 .reads = call.reads(),
+                 .writes = {call.y, scratch},
+                 .run =
+                     [=](const Memory &memory) {
+                         kernel.run(call.source(memory), call.result(memory), call.epilogue(memory),
+                                    memory.at(scratch));
+                     }},
+                flops(planner.graph(), id));
+}
+
+} // namespace
+
+bool is_pixel_wise(const Graph &graph, ValueId id) {
+    const Node &node = graph.node(id);
+    const auto *conv = std::get_if<op::Conv2d>(&node.op);
+    if (conv == nullptr || conv->groups != 1 || conv->stride != Size2{1, 1} ||
+        conv->padding != Padding{0, 0, 0, 0})
+        return false;
+    const Shape &weight = graph.type(node.inputs[1]).shape;
+    return weight[2] == 1 && weight[3] == 1;
+}
+
+void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv) {
+    const Layer layer = layer_of(planner, id);
+    if (!has_constants(layer))
+        return lower_aten(planner, id);
+    const std::optional<Scaled> scaled = planner.scaled(layer.node.inputs[0]);
+    const Shape &y = layer.node.type.shape;
+    // Of a single pixel there is nothing to convolve: it is a matrix times a vector.
+    if (scaled || (is_pixel_wise(planner.graph(), id) && y[2] * y[3] == 1))
+        return gemm_conv(planner, id, conv, layer, scaled);
+    if (is_depthwise(conv, layer))
+        return depthwise(planner, id, conv, layer);
+    if (const auto shape = winograd_shape(planner, conv, layer))
+        return winograd(planner, id, conv, layer, *shape);
+    onednn_conv(planner, id, conv, layer);
+}
+
+void lower_linear(Planner &planner, ValueId id, const op::Linear &linear) {
+    const Layer layer = layer_of(planner, id);
+    if (!has_constants(layer))
+        return lower_aten(planner, id);
+    const int64_t rows = numel(layer.node.type.shape) / layer.node.type.shape.back();
+    if (rows <= kFewRows)
+        return gemm_linear(planner, id, linear, layer);
+    const auto as_matrix = [](const View &view) {
+        return *reshaped(view, {numel(view.shape) / view.shape.back(), view.shape.back()});
+    };
+    const View x = as_matrix(planner.as_row_major(layer.node.inputs[0]));
+    const View y = as_matrix(planner.row_major_result(id));
+    const std::optional<View> residual =
+        layer.residual ? std::optional(as_matrix(planner.as_row_major(*layer.residual)))
+                       : std::nullopt;
+    const Shape &weight = layer.weight->shape();
+    const auto bias =
+        layer.bias != nullptr ? any_layout(layer.bias->shape()) : dnnl::memory::desc();
+    const dnnl::inner_product_forward::primitive_desc primitive(
+        onednn_engine(), dnnl::prop_kind::forward_inference, desc_of(x), any_layout(weight), bias,
+        desc_of(y), epilogue_attr(residual, linear.activation));
+    finish(planner, id, layer, primitive, desc_of({-1, 0, weight, row_major(weight)}), x, y,
+           residual);
+}
+
+} // namespace tvw::cpu
