@@ -284,6 +284,18 @@ START_TEST(any_kernel_stride_dilation_and_padding_agree_with_the_reference) {
 }
 END_TEST
 
+START_TEST(kernels_may_be_taller_than_tiles_provide_for) {
+    on_every_target([](Generator &random) {
+        Case test = pick_case(random);
+        test.shape.height = 21;
+        test.shape.width = 9;
+        test.shape.kernel = {19, 3};
+        test.shape.padding = {9, 1, 9, 1};
+        check(test, random);
+    });
+}
+END_TEST
+
 START_TEST(every_width_is_divided_into_tiles) {
     on_every_target([](Generator &random) {
         for (int64_t width = 1; width <= 34; width++) {
@@ -334,6 +346,7 @@ int main() {
     return tvw::test::run_suite("cpu depthwise",
                                 {kernels_of_networks_agree_with_the_reference,
                                  any_kernel_stride_dilation_and_padding_agree_with_the_reference,
+                                 kernels_may_be_taller_than_tiles_provide_for,
                                  every_width_is_divided_into_tiles, many_bands_add_up_to_the_sums,
                                  weights_are_shared_by_shapes});
 }

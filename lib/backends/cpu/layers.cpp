@@ -343,7 +343,7 @@ void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv) {
     const std::optional<Scaled> scaled = planner.scaled(layer.node.inputs[0]);
     const Shape &y = layer.node.type.shape;
     // Of a single pixel there is nothing to convolve: it is a matrix times a vector.
-    if (scaled || (is_pixel_wise(planner.graph(), id) && y[2] * y[3] == 1))
+    if (scaled || (is_pixel_wise(planner.graph(), id) && (std::getenv("TVW_G") || y[2] * y[3] == 1)))
         return gemm_conv(planner, id, conv, layer, scaled);
     if (is_depthwise(conv, layer))
         return depthwise(planner, id, conv, layer);
@@ -357,7 +357,7 @@ void lower_linear(Planner &planner, ValueId id, const op::Linear &linear) {
     if (!has_constants(layer))
         return lower_aten(planner, id);
     const int64_t rows = numel(layer.node.type.shape) / layer.node.type.shape.back();
-    if (rows <= kFewRows)
+    if (rows <= kFewRows || std::getenv("TVW_G"))
         return gemm_linear(planner, id, linear, layer);
     const auto as_matrix = [](const View &view) {
         return *reshaped(view, {numel(view.shape) / view.shape.back(), view.shape.back()});

@@ -30,8 +30,10 @@ inline constexpr int64_t kBlock = 16;
 /// Pixels of a tile at most: with as many sums, a row of the kernel and one input fill 16
 /// registers.
 inline constexpr int64_t kMostTile = 8;
+/// Rows that divide into none as large as this are not worth code of their own.
+inline constexpr int64_t kLeastTile = 4;
 
-/// Rows of a kernel at most; kernels of more rows are added up in parts.
+/// Rows of a kernel that is computed in tiles at most.
 inline constexpr int64_t kMostLines = 16;
 
 /// Channels that a thread works on at a time at most. Two cache lines, so that the rows of an image
@@ -82,6 +84,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using depthwise::Job;
 using depthwise::kBlock;
+using depthwise::kLeastTile;
 using depthwise::kMostLines;
 using depthwise::kMostTile;
 using depthwise::kMostUnit;
@@ -103,6 +106,7 @@ struct Row {
     int64_t out_width;
     int64_t left; ///< padding
     int64_t x_pixel;
+    int64_t x_line; ///< floats to the input row of the next tap
     int64_t w_line;
     int64_t y_pixel;
     int64_t residual_pixel;
@@ -258,7 +262,7 @@ HWY_NOINLINE void any_pixels(D d, const Row &row, int64_t first, int64_t count) 
         const int64_t column = i * row.stride - row.left;
         const Taps taps = depthwise::taps_inside(column, row.taps, row.dilation, row.width);
         for (int64_t line = 0; line < row.lines; line++) {
-            const float *x = row.x[line] + row.x_offset;
+            const float *x = row.x[0] + line * row.x_line + row.x_offset;
             const float *w = row.w + line * row.w_line;
             for (int64_t tap = taps.begin; tap < taps.end; tap++) {
                 const V input = hn::LoadU(d, x + (column + tap * row.dilation) * row.x_pixel);
@@ -276,7 +280,7 @@ HWY_NOINLINE void tiles(D d, const Row &row, int64_t first, int64_t count) {
     constexpr int64_t kColumns = kStride * (kTile - 1) + kKernel;
     constexpr int64_t kOutside = kEdgeColumns<kKernel>;
     // Where it pays, the usual edges have code of their own.
-    constexpr bool kFixed = kTile > 3 && kKernel <= 5;
+    constexpr bool kFixed = kKernel <= 5;
     for (; count > 0; count--, first += kTile) {
         const int64_t left = row.left - first * kStride;
         const int64_t right = kColumns - left - row.width;
@@ -313,15 +317,17 @@ template<int kKernel, int kStride, class D>
 Split<D> split_row(int64_t out_width) {
     constexpr Tiles<D> kTiles[] = {
         nullptr,
-        tiles<kKernel, kStride, 1, D>,
-        tiles<kKernel, kStride, 2, D>,
-        tiles<kKernel, kStride, 3, D>,
+        nullptr,
+        nullptr,
+        nullptr,
         tiles<kKernel, kStride, 4, D>,
         tiles<kKernel, kStride, 5, D>,
         tiles<kKernel, kStride, 6, D>,
         tiles<kKernel, kStride, 7, D>,
         tiles<kKernel, kStride, 8, D>,
     };
+    if (out_width < kLeastTile)
+        return {nullptr, 0, 0, any_pixels<D>, out_width};
     // A wide kernel's weights need a register more than 8 sums leave.
     constexpr int64_t kMost = kKernel > 5 ? kMostTile - 1 : kMostTile;
     const int64_t count = (out_width + kMost - 1) / kMost;
@@ -335,7 +341,8 @@ template<class D>
 Split<D> choose_split(D, const Job &job) {
     const int64_t width = job.y.width;
     const int64_t stride = job.shape.stride[1];
-    const bool unrolled = hn::MaxLanes(D()) > 1 && job.shape.dilation[1] == 1 && stride <= 2;
+    const bool unrolled = hn::MaxLanes(D()) > 1 && job.shape.dilation[1] == 1 && stride <= 2 &&
+                          job.shape.kernel[0] <= kMostLines;
     switch (unrolled ? job.shape.kernel[1] * 10 + stride : 0) {
     case 31:
         return split_row<3, 1, D>(width);
@@ -418,6 +425,7 @@ public:
         row_.out_width = job.y.width;
         row_.left = shape.padding[1];
         row_.x_pixel = job.x.pixel;
+        row_.x_line = job.x.pixel * shape.width * shape.dilation[0];
         row_.w_line = shape.kernel[1] * kBlock;
         row_.y_pixel = job.y.pixel;
         row_.residual_pixel = job.epilogue.residual_pixel;
@@ -456,7 +464,7 @@ private:
         const Taps taps =
             depthwise::taps_inside(top, shape.kernel[0], shape.dilation[0], shape.height);
         row_.lines = std::max<int64_t>(taps.end - taps.begin, 0);
-        for (int64_t line = 0; line < row_.lines; line++)
+        for (int64_t line = 0; line < std::min(row_.lines, kMostLines); line++)
             row_.x[line] = job_.x.at(n, top + (taps.begin + line) * shape.dilation[0], 0);
         return taps;
     }
