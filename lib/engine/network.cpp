@@ -91,7 +91,9 @@ Network::Planned &Network::plan_for(const Shape &input) {
     if (backend_ != Backend::kReference)
         graph = run_passes(graph);
     const bool ours = backend_ != Backend::kReference && cpu_takes(graph);
-    Planned planned{input, backend_threads(), {},
+    Planned planned{input,
+                    backend_threads(),
+                    {},
                     ours ? make_cpu_plan(graph, packed_) : make_reference_plan(graph)};
     for (const auto &[name, id] : graph.outputs())
         planned.outputs.push_back(name);

@@ -22,7 +22,7 @@ using tvw::op::ActivationKind;
 
 namespace {
 
-constexpr int kRounds = 40;
+constexpr int kRounds = 12;
 
 /// Everything that is drawn comes from here; a failure prints the seed of its round.
 class Random {

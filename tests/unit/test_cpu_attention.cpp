@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "support/suite.h"
+#include "support/targets.h"
 
 #include "backends/cpu/kernels/attention.h"
 #include "backends/cpu/kernels/simd.h"
@@ -23,18 +24,6 @@ using tvw::cpu::Tokens;
 namespace {
 
 constexpr float kUntouched = 12345.0f;
-
-/// Calls f once for each instruction set that was compiled in and that this CPU has.
-template<typename F>
-void for_each_target(const F &f) {
-    for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-        hwy::SetSupportedTargetsForTest(target);
-        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-        f(hwy::TargetName(target));
-    }
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 /// One call of attention(), with everything it reads and writes.
 struct Case {
@@ -155,7 +144,7 @@ std::vector<float> run(Case &c, int threads) {
 void check(Case &c, float tolerance = 1e-5f) {
     const std::vector<float> expected = expected_of(c);
     const AttentionShape &s = c.shape;
-    for_each_target([&](const char *target) {
+    tvw::test::for_each_target([&](const char *target) {
         for (const int threads : {1, 2, 3}) {
             const std::vector<float> actual = run(c, threads);
             for (size_t i = 0; i < actual.size(); ++i)
@@ -222,7 +211,7 @@ START_TEST(nan_reaches_every_result_it_belongs_to) {
     std::mt19937 random(1);
     Case c = make_case(random, {1, 1, 9, 33, 8, 8, 0.3f}, 0, false, 0);
     c.inputs[0][size_t(4 * c.width(8))] = std::numeric_limits<float>::quiet_NaN();
-    for_each_target([&](const char *target) {
+    tvw::test::for_each_target([&](const char *target) {
         const std::vector<float> actual = run(c, 1);
         for (size_t i = 0; i < actual.size(); ++i)
             ck_assert_msg(std::isnan(actual[i]) == (i / 8 == 4), "%s, at %zu", target, i);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "support/suite.h"
+#include "support/targets.h"
 
 #include "backends/cpu/kernels/simd.h"
 
@@ -209,15 +210,13 @@ void check(const Case &test, Generator &random) {
 /// Calls f with every target of Highway that this CPU has, and 1, 2 and 3 threads.
 template<typename F>
 void on_every_target(F f) {
-    for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-        hwy::SetSupportedTargetsForTest(target);
+    tvw::test::for_each_target([&](const char * /*name*/) {
         for (int threads = 1; threads <= 3; threads++) {
             tvw::cpu::set_team_size(threads);
             Generator random(kSeed);
             f(random);
         }
-    }
-    hwy::SetSupportedTargetsForTest(0);
+    });
     tvw::cpu::set_team_size(1);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "support/suite.h"
+#include "support/targets.h"
 
 #include "backends/cpu/kernels/simd.h"
 
@@ -162,12 +163,10 @@ void check_case(const Case &shape, std::mt19937 &random) {
 
 template<typename F>
 void on_all_targets(const F &check) {
-    for (int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {
-        hwy::SetSupportedTargetsForTest(left & -left);
+    tvw::test::for_each_target([&](const char * /*name*/) {
         std::mt19937 random(kSeed);
         check(random);
-    }
-    hwy::SetSupportedTargetsForTest(0);
+    });
 }
 
 int64_t between(int64_t least, int64_t most, std::mt19937 &random) {

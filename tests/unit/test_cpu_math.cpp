@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "support/suite.h"
+#include "support/targets.h"
 
 #include "backends/cpu/kernels/elementwise.h"
 #include "backends/cpu/kernels/normalize.h"
@@ -28,18 +29,6 @@ constexpr ActivationKind kKinds[] = {
     ActivationKind::kRelu,    ActivationKind::kRelu6,     ActivationKind::kSilu,
     ActivationKind::kSigmoid, ActivationKind::kHardswish, ActivationKind::kHardsigmoid,
     ActivationKind::kGelu,    ActivationKind::kTanh,      ActivationKind::kExp};
-
-/// Calls f once for each instruction set that was compiled in and that this CPU has.
-template<typename F>
-void for_each_target(const F &f) {
-    for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-        hwy::SetSupportedTargetsForTest(target);
-        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-        f(hwy::TargetName(target));
-    }
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 double exactly(ActivationKind kind, double x) {
     switch (kind) {
@@ -136,7 +125,7 @@ template<typename F>
 void for_random_shapes(const F &f) {
     const unsigned seed = std::random_device()();
     std::printf("seed %u\n", seed);
-    for_each_target([&](const char *target) {
+    tvw::test::for_each_target([&](const char *target) {
         std::mt19937 random(seed);
         for (int i = 0; i < 60; ++i) {
             tvw::cpu::set_team_size(1 + i % 3);
@@ -157,7 +146,7 @@ START_TEST(activations_are_within_their_errors) {
         x.push_back(float(value));
     for (double value = 1e-8; value < 1; value *= 1.001)
         x.insert(x.end(), {float(value), float(-value)});
-    for_each_target([&](const char *target) {
+    tvw::test::for_each_target([&](const char *target) {
         for (const ActivationKind kind : kKinds) {
             const std::vector<float> y = activated(kind, x);
             for (size_t i = 0; i < x.size(); ++i) {
@@ -179,7 +168,7 @@ START_TEST(activations_keep_nan_and_bear_the_largest_numbers) {
     const std::vector<float> x{nan, kInfinity, 3e38f, -3e38f, 0.0f, 88.7f, 89.0f, -kInfinity};
     const std::vector<float> at_infinity{kInfinity, 6,         kInfinity, 1,        kInfinity,
                                          1,         kInfinity, 1,         kInfinity};
-    for_each_target([&](const char *target) {
+    tvw::test::for_each_target([&](const char *target) {
         for (const ActivationKind kind : kKinds) {
             const std::vector<float> y = activated(kind, x);
             ck_assert_msg(std::isnan(y[0]), "%s, kind %d", target, int(kind));
@@ -204,7 +193,7 @@ END_TEST
 
 START_TEST(arrays_of_any_length_are_activated_and_combined) {
     std::mt19937 random(1);
-    for_each_target([&](const char *target) {
+    tvw::test::for_each_target([&](const char *target) {
         for (const int64_t count : {1, 2, 3, 7, 15, 16, 17, 33, 1023, 1024, 1025, 5001}) {
             tvw::cpu::set_team_size(1 + int(count % 3));
             const Matrix a(random, 1, count, 0), b(random, 1, count, 0);

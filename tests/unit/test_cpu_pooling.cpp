@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "support/suite.h"
+#include "support/targets.h"
 
 #include "backends/cpu/kernels/simd.h"
 
 #include "backends/cpu/kernels/pooling.h"
-#include "backends/cpu/kernels/squeeze.h"
 #include "backends/cpu/parallel.h"
 
 #include <hwy/aligned_allocator.h>
@@ -44,15 +44,13 @@ std::vector<float> random_floats(Generator &random, int64_t count) {
 /// Calls f with every target of Highway that this CPU has, and 1, 2 and 3 threads.
 template<typename F>
 void on_every_target(F f) {
-    for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-        hwy::SetSupportedTargetsForTest(target);
+    tvw::test::for_each_target([&](const char * /*name*/) {
         for (int threads = 1; threads <= 3; threads++) {
             tvw::cpu::set_team_size(threads);
             Generator random(kSeed);
             f(random);
         }
-    }
-    hwy::SetSupportedTargetsForTest(0);
+    });
     tvw::cpu::set_team_size(1);
 }
 
@@ -276,67 +274,11 @@ START_TEST(scale_multiplies_by_image_and_channel) {
 }
 END_TEST
 
-namespace {
-
-double dot(const float *a, const float *b, int64_t count) {
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += double(a[i]) * double(b[i]);
-    return sum;
-}
-
-void check_squeeze(int64_t channels, int64_t squeezed, Generator &random) {
-    std::vector<float> w1 = random_floats(random, squeezed * channels);
-    std::vector<float> w2 = random_floats(random, channels * squeezed);
-    const std::vector<float> b1 = random_floats(random, squeezed);
-    const std::vector<float> b2 = random_floats(random, channels);
-    const std::vector<float> sums = random_floats(random, channels);
-    const bool with_bias = pick(random, 0, 3) > 0, silu = pick(random, 0, 1) == 1;
-    const float factor = 0.25f;
-    const tvw::cpu::SqueezeExcitation squeeze(
-        {channels, squeezed, w1.data(), with_bias ? b1.data() : nullptr, w2.data(),
-         with_bias ? b2.data() : nullptr, silu ? ActivationKind::kSilu : ActivationKind::kRelu,
-         silu ? ActivationKind::kSigmoid : ActivationKind::kHardsigmoid});
-    std::vector<float> scratch(size_t(squeeze.scratch_floats()) + 1, kCanary);
-    std::vector<float> scale(size_t(channels) + 1, kCanary);
-    squeeze.run(sums.data(), factor, scale.data(), scratch.data());
-    ck_assert(scale.back() == kCanary && scratch.back() == kCanary);
-
-    std::vector<float> inner(static_cast<size_t>(squeezed));
-    for (int64_t s = 0; s < squeezed; s++) {
-        const double x = double(factor) * dot(&w1[size_t(s * channels)], sums.data(), channels) +
-                         (with_bias ? double(b1[size_t(s)]) : 0);
-        inner[size_t(s)] = float(silu ? x / (1 + std::exp(-x)) : std::max(x, 0.0));
-    }
-    for (int64_t c = 0; c < channels; c++) {
-        const double x = dot(&w2[size_t(c * squeezed)], inner.data(), squeezed) +
-                         (with_bias ? double(b2[size_t(c)]) : 0);
-        assert_close(scale[size_t(c)],
-                     silu ? 1 / (1 + std::exp(-x)) : std::clamp(x / 6 + 0.5, 0.0, 1.0), "gate");
-    }
-    // In place, and the same bits again.
-    std::vector<float> in_place = sums;
-    squeeze.run(in_place.data(), factor, in_place.data(), scratch.data());
-    ck_assert(std::memcmp(in_place.data(), scale.data(), size_t(channels) * sizeof(float)) == 0);
-}
-
-} // namespace
-
-START_TEST(squeeze_excitation_agrees_with_the_reference) {
-    on_every_target([](Generator &random) {
-        for (int i = 0; i < 30; i++)
-            check_squeeze(pick(random, 1, 200), pick(random, 1, 50), random);
-        check_squeeze(1152, 48, random);
-        check_squeeze(1000, 260, random);
-    });
-}
-END_TEST
-
 int main() {
     return tvw::test::run_suite(
         "cpu pooling",
         {max_pool_agrees_with_the_reference, max_pool_keeps_nan_and_infinity,
          average_pool_divides_by_the_whole_window, adaptive_pool_divides_the_image_as_pytorch,
          global_mean_agrees_with_the_reference_and_with_itself,
-         scale_multiplies_by_image_and_channel, squeeze_excitation_agrees_with_the_reference});
+         scale_multiplies_by_image_and_channel});
 }

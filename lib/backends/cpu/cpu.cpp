@@ -2,6 +2,7 @@
 // The CPU backend: a graph as a list of kernel calls over one block of memory.
 #include "backends/backend.h"
 #include "backends/cpu/lower.h"
+#include "backends/cpu/memory.h"
 #include "backends/cpu/parallel.h"
 
 #include <tvw/error.h>
@@ -37,7 +38,7 @@ private:
     void place_inputs(const std::vector<HostTensor> &inputs);
 
     Planned planned_;
-    Storage arena_;
+    std::shared_ptr<float[]> arena_;
     Memory memory_;
     std::vector<HostTensor> contiguous_; ///< inputs that had to be packed
 };
@@ -48,11 +49,10 @@ float *first_of(const HostTensor &tensor) {
 
 CpuPlan::CpuPlan(Planned planned)
     : planned_(std::move(planned)),
-      arena_(size_t(planned_.arena.floats) * sizeof(float)),
+      arena_(aligned_floats(size_t(planned_.arena.floats))),
       memory_(planned_.buffers) {
-    auto *arena = reinterpret_cast<float *>(arena_.data());
     for (size_t i = 0; i < planned_.buffers; ++i)
-        memory_.place(BufferId(i), arena + planned_.arena.offsets[i]);
+        memory_.place(BufferId(i), arena_.get() + planned_.arena.offsets[i]);
     for (const auto &[buffer, tensor] : planned_.constants)
         memory_.place(buffer, first_of(tensor));
 }

@@ -343,7 +343,8 @@ void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv) {
     const std::optional<Scaled> scaled = planner.scaled(layer.node.inputs[0]);
     const Shape &y = layer.node.type.shape;
     // Of a single pixel there is nothing to convolve: it is a matrix times a vector.
-    if (scaled || (is_pixel_wise(planner.graph(), id) && (std::getenv("TVW_G") || y[2] * y[3] == 1)))
+    if (scaled ||
+        (is_pixel_wise(planner.graph(), id) && (std::getenv("TVW_G") || y[2] * y[3] == 1)))
         return gemm_conv(planner, id, conv, layer, scaled);
     if (is_depthwise(conv, layer))
         return depthwise(planner, id, conv, layer);

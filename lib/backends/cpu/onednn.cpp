@@ -83,14 +83,14 @@ std::shared_ptr<const Reordered> reordered(PackCache &cache, const std::string &
                                            const Desc &wanted) {
     return cache.get(name + " oneDNN " + text_of(wanted), [&] {
         const HostTensor packed = tensor.contiguous();
-        if (given == wanted)
-            return std::make_shared<const Reordered>(wanted, packed);
-        HostTensor bytes = HostTensor::zeros(DType::kUInt8, {int64_t(wanted.get_size())});
-        dnnl::memory from(given, onednn_engine(), packed.storage()->data() + packed.offset() * 4);
-        dnnl::memory to(wanted, onednn_engine(), bytes.storage()->data());
+        const auto floats = aligned_floats((wanted.get_size() + sizeof(float) - 1) / sizeof(float));
+        auto *first =
+            const_cast<float *>(packed.values<float>().data()); // oneDNN's type: only read
+        dnnl::memory from(given, onednn_engine(), first);
+        dnnl::memory to(wanted, onednn_engine(), floats.get());
         dnnl::reorder(from, to).execute(stream(), from, to);
         stream().wait();
-        return std::make_shared<const Reordered>(wanted, std::move(bytes));
+        return std::make_shared<const Reordered>(wanted, floats);
     });
 }
 
@@ -109,10 +109,8 @@ void OneDnnCall::add(int argument, const Desc &desc, const View &view) {
 }
 
 void OneDnnCall::add(int argument, std::shared_ptr<const Reordered> weights) {
-    const HostTensor &bytes = weights->bytes;
     constants_.emplace_back(weights->desc, onednn_engine(),
-                            bytes.storage()->data() +
-                                size_t(bytes.offset()) * item_size(bytes.dtype()));
+                            const_cast<float *>(weights->floats.get())); // which are only read
     weights_.push_back(std::move(weights));
     arguments_.push_back({argument, constants_.back().get()});
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backends/cpu/kernel.h"
+#include "backends/cpu/memory.h"
 #include "backends/cpu/planner.h"
 
 #include <oneapi/dnnl/dnnl.hpp>
@@ -38,7 +39,7 @@ constexpr int kResidual = DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1;
 /// A tensor in the layout a primitive asked for.
 struct Reordered {
     dnnl::memory::desc desc;
-    HostTensor bytes; ///< as many as desc needs
+    SharedFloats floats; ///< as many as desc needs
 };
 /// The constant under `name` reordered, once for all plans that ask for the same layout. `given`
 /// describes how its elements lie.

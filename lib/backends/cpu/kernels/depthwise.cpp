@@ -6,13 +6,12 @@
 #include "backends/cpu/kernels/simd.h"
 
 #include "backends/cpu/kernels/depthwise.h"
+#include "backends/cpu/kernels/depthwise_job.h"
 
 #include "backends/cpu/parallel.h"
 
 #include <algorithm>
 #include <cstring>
-
-#include <hwy/aligned_allocator.h>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/kernels/depthwise.cpp"
@@ -20,61 +19,6 @@
 #include <hwy/highway.h>
 
 #include "backends/cpu/kernels/math-inl.h"
-
-#ifndef TVW_CPU_DEPTHWISE_ONCE
-#define TVW_CPU_DEPTHWISE_ONCE
-namespace tvw::cpu::depthwise {
-
-/// Channels of a block of weights: a cache line of floats, and the most that a vector holds.
-inline constexpr int64_t kBlock = 16;
-/// Pixels of a tile at most: with as many sums, a row of the kernel and one input fill 16
-/// registers.
-inline constexpr int64_t kMostTile = 8;
-/// Rows that divide into none as large as this are not worth code of their own.
-inline constexpr int64_t kLeastTile = 4;
-
-/// Rows of a kernel that is computed in tiles at most.
-inline constexpr int64_t kMostLines = 16;
-
-/// Channels that a thread works on at a time at most. Two cache lines, so that the rows of an image
-/// fit into the nearest cache and the pages into its table; more where rows are short and every row
-/// that is begun costs as much as it does.
-inline constexpr int64_t kMostUnit = 256;
-inline constexpr int64_t kUnitOfLongRows = 32;
-inline constexpr int64_t kShortRow = 8;
-/// Input and result of a band of rows, in bytes: half of a second-level cache.
-inline constexpr int64_t kBandBytes = 256 * 1024;
-/// Bands of an image at most.
-inline constexpr int64_t kMostBands = 64;
-
-/// One call of run(): all that does not change from one tile to the next.
-struct Job {
-    Depthwise::Shape shape;
-    Image<const float> x;
-    Image<float> y;
-    Epilogue epilogue;
-    const float *weight;
-    int64_t bands;   ///< parts of the result's height
-    int64_t unit;    ///< channels of a part, a multiple of kBlock
-    float *partials; ///< sums of channels, [N, bands, C], or null
-};
-
-/// What of the kernel's height or width lies in the image: [begin, end).
-struct Taps {
-    int64_t begin;
-    int64_t end;
-};
-
-/// `first` is where the first tap reads, in 0 … size if that is inside.
-inline Taps taps_inside(int64_t first, int64_t taps, int64_t dilation, int64_t size) {
-    const int64_t before = first < 0 ? (-first + dilation - 1) / dilation : 0;
-    const int64_t inside = first < size ? (size - first + dilation - 1) / dilation : 0;
-    const int64_t end = std::min(taps, inside);
-    return {std::min(before, end), end};
-}
-
-} // namespace tvw::cpu::depthwise
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace tvw::cpu {
@@ -555,15 +499,14 @@ DepthwiseWeight pack_depthwise(const float *weight, int64_t channels,
                                std::array<int64_t, 2> kernel) {
     const int64_t taps = kernel[0] * kernel[1];
     const int64_t blocks = (channels + kBlock - 1) / kBlock;
-    auto values = hwy::AllocateAligned<float>(size_t(blocks * taps * kBlock));
-    std::fill_n(values.get(), blocks * taps * kBlock, 0.0f);
+    const auto values = aligned_floats(size_t(blocks * taps * kBlock));
     for (int64_t block = 0; block < blocks; block++) {
         const int64_t first = std::max<int64_t>(std::min(block * kBlock, channels - kBlock), 0);
         for (int64_t c = first; c < std::min(first + kBlock, channels); c++)
             for (int64_t tap = 0; tap < taps; tap++)
-                values[size_t((block * taps + tap) * kBlock + c - first)] = weight[c * taps + tap];
+                values[(block * taps + tap) * kBlock + c - first] = weight[c * taps + tap];
     }
-    return {channels, kernel, std::shared_ptr<const float[]>(std::move(values))};
+    return {channels, kernel, values};
 }
 
 Depthwise::Depthwise(const Shape &shape, const float *weight)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/image.h"
+#include "backends/cpu/memory.h"
 
 #include <array>
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace tvw::cpu {
 struct DepthwiseWeight {
     int64_t channels;
     std::array<int64_t, 2> kernel; ///< height, width
-    std::shared_ptr<const float[]> values;
+    SharedFloats values;
 };
 
 /// Packs weight [C, 1, kH, kW].

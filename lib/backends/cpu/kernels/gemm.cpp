@@ -252,13 +252,6 @@ HWY_EXPORT(multiply);
 HWY_EXPORT(scale_row);
 HWY_EXPORT(scale_panel);
 
-std::shared_ptr<float[]> aligned_floats(size_t count) {
-    constexpr std::align_val_t kAlignment{64};
-    auto *floats = static_cast<float *>(::operator new[](count * sizeof(float), kAlignment));
-    std::memset(floats, 0, count * sizeof(float));
-    return {floats, [](float *p) { ::operator delete[](p, kAlignment); }};
-}
-
 PackedGemm::PackedGemm(const float *weight, int64_t out, int64_t in) : out_(out), in_(in) {
     const auto packed = aligned_floats(size_t(panels_of(out) * in * kPanel));
     for (int64_t o = 0; o < out; ++o) {

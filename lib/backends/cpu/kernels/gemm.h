@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/image.h"
+#include "backends/cpu/memory.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -17,12 +18,6 @@ inline constexpr int64_t kPanel = 16;
 constexpr int64_t panels_of(int64_t columns) {
     return (columns + kPanel - 1) / kPanel;
 }
-
-/// Constants that several plans may share; 64-byte aligned.
-using SharedFloats = std::shared_ptr<const float[]>;
-
-/// Memory for `count` floats, aligned to 64 bytes and set to zero.
-std::shared_ptr<float[]> aligned_floats(size_t count);
 
 /// One call of PackedGemm::run, as each of Highway's targets gets it.
 struct Product {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the kernels on images share: where an image lies, and what is done to results before they are
-// stored. Kernels know neither graph nor plan: pointers in, pointers out.
+// What the kernels on images share: where an image lies, and what is done to results before they
+// are stored. Kernels know neither graph nor plan: pointers in, pointers out.
 #pragma once
 
 #include "graph/op.h"
@@ -10,8 +10,8 @@
 
 namespace tvw::cpu {
 
-/// Images in NHWC: element (n, y, x, c) is data[((n · height + y) · width + x) · pixel + c]. `pixel`
-/// is above `channels` where the image is some channels of a wider one.
+/// Images in NHWC: element (n, y, x, c) is data[((n · height + y) · width + x) · pixel + c].
+/// `pixel` is above `channels` where the image is some channels of a wider one.
 template<typename T>
 struct Image {
     T *data;

@@ -6,5 +6,5 @@
 
 // What lies between, and beyond AVX-512's common part (the lower bits), is not worth its code size
 // here. Vectors of SVE cannot be members or elements of arrays, which register blocks are.
-#define HWY_DISABLED_TARGETS                                                                      \
+#define HWY_DISABLED_TARGETS                                                                       \
     ((HWY_AVX3 - 1) | HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
