@@ -110,6 +110,7 @@ Measured prepare(const MeasureOptions &options) {
                 get_checkpoint(*weights, {.progress = InterruptGuard::progress()}));
         });
     measured.engine = engine_library().create(measured.config);
+    measured.config.checkpoint.reset(); // the engine has what it needs
     measured.inputs.push_back({"input", random_tensor(measured.shape)});
     return measured;
 }

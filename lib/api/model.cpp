@@ -20,7 +20,7 @@ at::Tensor Model::Impl::run(const at::Tensor &input) {
     std::vector<NamedTensor> outputs;
     execute(0, [&] {
         notice_changes();
-        outputs = network_.run({{"input", from_aten(input)}});
+        network_.run({{"input", from_aten(input)}}, outputs);
     });
     return outputs.front().tensor;
 }

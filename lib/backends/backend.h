@@ -8,19 +8,22 @@
 #include <tvw/error.h>
 
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace tvw {
+
+using PlanInputs = std::span<const HostTensor *const>;
 
 /// A graph made ready for one device. One thread at a time, always the same one.
 class Plan {
 public:
     virtual ~Plan() = default;
-    /// One tensor for each input of the graph, in order and of its type; the outputs in order.
-    virtual std::vector<HostTensor> run(const std::vector<HostTensor> &inputs) = 0;
+    /// One tensor for each input of the graph, in order and of its type. The graph's outputs by
+    /// name and in order, into the tensors that are there where they fit and nobody shares them.
+    virtual void run(PlanInputs inputs, std::vector<NamedTensor> &outputs) = 0;
     /// What each node takes, in the order in which they run: the median of `rounds` runs.
-    virtual std::vector<NodeTime> profile(const std::vector<HostTensor> & /*inputs*/,
-                                          int /*rounds*/) {
+    virtual std::vector<NodeTime> profile(PlanInputs /*inputs*/, int /*rounds*/) {
         throw Error(ErrorKind::kNotSupported,
                     "this backend does not measure its nodes: use the backend \"auto\"");
     }
@@ -37,8 +40,8 @@ class PackCache;
 /// Whether the CPU backend computes with the graph's types: it knows float32 alone.
 bool cpu_takes(const Graph &graph);
 /// The fastest kernels for this CPU and for as many threads as are set at the time. Weights are
-/// packed into the cache, once for all plans of a network.
-std::unique_ptr<Plan> make_cpu_plan(const Graph &graph, cpu::PackCache &cache);
+/// packed into the cache, once for all plans of a network; the graph lets go of what is packed.
+std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache);
 
 /// How many threads plans are made for and run with when called from this thread.
 void set_backend_threads(int threads);

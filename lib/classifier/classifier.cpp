@@ -46,7 +46,8 @@ private:
     std::vector<double> probabilities();
 
     Preprocessor preprocessor_;
-    std::vector<NamedTensor> input_; ///< [1, 3, H, W], kept from frame to frame
+    std::vector<NamedTensor> input_;  ///< [1, 3, H, W], kept from frame to frame
+    std::vector<NamedTensor> output_; ///< likewise
     std::unique_ptr<Engine> engine_;
 };
 
@@ -59,6 +60,7 @@ Classifier::Impl::Impl(const ClassifierConfig &config)
     digest = engine.checkpoint->digest;
     // LibTorch is opened only now: a checkpoint that cannot be read never pays for it.
     engine_ = engine_library().create(engine);
+    engine.checkpoint.reset(); // the engine has what it needs, and packs it with the first run
     Shape shape = preprocessor_.output_shape();
     shape.insert(shape.begin(), 1);
     input_.push_back({"input", HostTensor::zeros(DType::kFloat32, shape)});
@@ -67,7 +69,8 @@ Classifier::Impl::Impl(const ClassifierConfig &config)
 }
 
 std::vector<double> Classifier::Impl::probabilities() {
-    const HostTensor logits = engine_->run(input_).front().tensor;
+    engine_->run(input_, output_);
+    const HostTensor &logits = output_.front().tensor;
     const auto &categories = weights.meta().categories;
     if (categories && logits.numel() != int64_t(categories->size()))
         throw Error(ErrorKind::kMismatch,

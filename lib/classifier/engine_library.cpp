@@ -47,6 +47,12 @@ std::string_view state_kind_name(StateKind kind) {
 }
 
 Engine::~Engine() = default;
+
+std::vector<NamedTensor> Engine::run(const std::vector<NamedTensor> &inputs) {
+    std::vector<NamedTensor> outputs;
+    run(inputs, outputs);
+    return outputs;
+}
 EngineLibrary::~EngineLibrary() = default;
 
 EngineLibrary &engine_library() {

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 namespace tvw {
@@ -21,10 +22,10 @@ public:
     TorchEngine(std::shared_ptr<Network> network, int threads)
         : network_(std::move(network)), threads_(threads) {}
 
-    std::vector<NamedTensor> run(const std::vector<NamedTensor> &inputs) override {
-        std::vector<NamedTensor> outputs;
-        execute(threads_, [&] { outputs = network_->run(inputs); });
-        return outputs;
+    using Engine::run;
+    void run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs) override {
+        const auto job = [&] { network_->run(inputs, outputs); };
+        execute(threads_, std::cref(job)); // the lambda itself would have to be allocated
     }
     std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds) override {
         if (rounds < 1)

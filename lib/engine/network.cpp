@@ -25,22 +25,54 @@ const HostTensor &only_input(const std::string &builder, const std::vector<Named
 
 } // namespace
 
-Network::Network(const EngineConfig &config)
+Network::Network(const EngineConfig &config, Keep keep)
     : builder_(find_builder(config.builder)),
       arguments_(config.arguments),
-      backend_(config.backend) {
+      backend_(config.backend),
+      origin_{config, {}, {}, {}} {
+    load(config.checkpoint.get());
+    origin_.config.checkpoint.reset();
     if (config.checkpoint) {
-        const Checkpoint &checkpoint = *config.checkpoint;
-        parameters_ = read(arguments_, checkpoint.state_dict.without_prefix(config.strip_prefix),
-                           checkpoint.path.filename().string());
-        if (config.given && builder_.hooks.reduce != nullptr) {
-            builder_.hooks.reduce(arguments_, *config.given);
-            parameters_ = draw(arguments_, parameters_);
-        }
+        origin_.path = config.checkpoint->path;
+        origin_.digest = config.checkpoint->digest;
+        origin_.state_dict_key = config.checkpoint->state_dict_key;
+    }
+    const bool found_again = !origin_.path.empty() && !origin_.digest.empty();
+    can_release_ = keep == Keep::kPacked && (!config.checkpoint || found_again);
+}
+
+void Network::load(const Checkpoint *checkpoint) {
+    const EngineConfig &config = origin_.config;
+    if (checkpoint == nullptr) {
+        nn::RandomSource source(config.seed);
+        parameters_ = draw(arguments_, source);
         return;
     }
-    nn::RandomSource source(config.seed);
-    parameters_ = draw(arguments_, source);
+    parameters_ = read(arguments_, checkpoint->state_dict.without_prefix(config.strip_prefix),
+                       checkpoint->path.filename().string());
+    if (config.given && builder_.hooks.reduce != nullptr) {
+        builder_.hooks.reduce(arguments_, *config.given);
+        parameters_ = draw(arguments_, parameters_);
+    }
+}
+
+void Network::load_again() {
+    if (!released_)
+        return;
+    arguments_ = origin_.config.arguments;
+    if (origin_.path.empty()) {
+        load(nullptr);
+    } else {
+        const Checkpoint checkpoint =
+            load_checkpoint(origin_.path, {.state_dict_key = origin_.state_dict_key});
+        if (checkpoint.digest != origin_.digest)
+            throw Error(ErrorKind::kMismatch,
+                        fmt::format("{} was replaced while {} is in use, which needs it for "
+                                    "another size of input; load the model anew",
+                                    origin_.path.filename().string(), builder_.name));
+        load(&checkpoint);
+    }
+    released_ = false;
 }
 
 nn::ParameterStore Network::draw(const Arguments &arguments, nn::ParameterSource &source) const {
@@ -87,35 +119,32 @@ Network::Planned &Network::plan_for(const Shape &input) {
             return plans_.front();
         }
     }
+    load_again();
     Graph graph = build_graph(builder_, arguments_, input, parameters_);
-    if (backend_ != Backend::kReference)
-        graph = run_passes(graph);
     const bool ours = backend_ != Backend::kReference && cpu_takes(graph);
-    Planned planned{input,
-                    backend_threads(),
-                    {},
-                    ours ? make_cpu_plan(graph, packed_) : make_reference_plan(graph)};
-    for (const auto &[name, id] : graph.outputs())
-        planned.outputs.push_back(name);
-    plans_.push_front(std::move(planned));
+    if (ours && can_release_) {
+        // From here on the graph alone holds them, and lets each go when it is packed.
+        parameters_ = {};
+        released_ = true;
+    }
+    if (backend_ != Backend::kReference)
+        graph = run_passes(std::move(graph));
+    plans_.push_front(
+        {input, backend_threads(),
+         ours ? make_cpu_plan(std::move(graph), packed_) : make_reference_plan(graph)});
     if (plans_.size() > kMostPlans)
         plans_.pop_back();
     return plans_.front();
 }
 
-std::vector<NamedTensor> Network::run(const std::vector<NamedTensor> &inputs) {
-    const HostTensor &input = only_input(builder_.name, inputs);
-    Planned &planned = plan_for(input.shape());
-    std::vector<HostTensor> results = planned.plan->run({input});
-    std::vector<NamedTensor> outputs;
-    for (size_t i = 0; i < results.size(); ++i)
-        outputs.push_back({planned.outputs[i], std::move(results[i])});
-    return outputs;
+void Network::run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs) {
+    const HostTensor *input = &only_input(builder_.name, inputs);
+    plan_for(input->shape()).plan->run({&input, 1}, outputs);
 }
 
 std::vector<NodeTime> Network::profile(const std::vector<NamedTensor> &inputs, int rounds) {
-    const HostTensor &input = only_input(builder_.name, inputs);
-    return plan_for(input.shape()).plan->profile({input}, rounds);
+    const HostTensor *input = &only_input(builder_.name, inputs);
+    return plan_for(input->shape()).plan->profile({&input, 1}, rounds);
 }
 
 } // namespace tvw

@@ -8,6 +8,7 @@
 
 #include <tvw/engine.h>
 
+#include <filesystem>
 #include <list>
 #include <memory>
 #include <string>
@@ -19,16 +20,21 @@ namespace tvw {
 /// One thread at a time; what runs plans or drops them is called on the worker only.
 class Network {
 public:
+    enum class Keep {
+        kParameters, ///< for those who look at them
+        kPacked,     ///< only what kernels read; for an input of another size they are read again
+    };
     /// Reads every parameter; errors as EngineLibrary::create. Parameters may share their bytes
     /// with the checkpoint.
-    explicit Network(const EngineConfig &config);
+    explicit Network(const EngineConfig &config, Keep keep = Keep::kParameters);
 
     const std::string &name() const { return builder_.name; }
     int64_t num_params() const { return count_parameters(builder_, arguments_); }
     /// The graph as built, for the usual input.
     std::string text() const;
 
-    std::vector<NamedTensor> run(const std::vector<NamedTensor> &inputs);
+    /// As Engine::run.
+    void run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs);
     std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds);
 
     /// Parameters and buffers in the order of construction.
@@ -48,7 +54,6 @@ private:
     struct Planned {
         Shape input;
         int threads;
-        std::vector<std::string> outputs;
         std::unique_ptr<Plan> plan;
     };
     /// What the network asks for, which does not depend on the input's size.
@@ -56,14 +61,28 @@ private:
     /// The same from a checkpoint; adds to `arguments` what its shapes ask for.
     nn::ParameterStore read(Arguments &arguments, const StateDict &state_dict,
                             const std::string &file) const;
+    void load(const Checkpoint *checkpoint);
+    /// Where parameters were released. Error(kMismatch) if the file is another one by now.
+    void load_again();
     Planned &plan_for(const Shape &input);
+
+    /// Where the parameters came from.
+    struct Origin {
+        EngineConfig config; ///< without the checkpoint, which holds their bytes
+        std::filesystem::path path;
+        std::string digest;
+        std::string state_dict_key;
+    };
 
     const nn::Builder &builder_;
     Arguments arguments_;
     Backend backend_;
-    nn::ParameterStore parameters_;
-    cpu::PackCache packed_;    ///< weights as kernels want them
-    std::list<Planned> plans_; ///< the latest used first
+    Origin origin_;
+    bool can_release_ = false;
+    bool released_ = false;
+    nn::ParameterStore parameters_; ///< empty while released
+    cpu::PackCache packed_;         ///< weights as kernels want them
+    std::list<Planned> plans_;      ///< the latest used first
 };
 
 } // namespace tvw

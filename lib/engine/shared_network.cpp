@@ -66,12 +66,12 @@ std::shared_ptr<Slot> slot_for(const std::string &key) {
 std::shared_ptr<Network> shared_network(const EngineConfig &config) {
     // Without a digest nothing tells whether two checkpoints are the same.
     if (config.checkpoint && config.checkpoint->digest.empty())
-        return std::make_shared<Network>(config);
+        return std::make_shared<Network>(config, Network::Keep::kPacked);
     const std::shared_ptr<Slot> slot = slot_for(sharing_key(config));
     const std::lock_guard lock(slot->building);
     std::shared_ptr<Network> network = slot->network.lock();
     if (!network) {
-        network = std::make_shared<Network>(config);
+        network = std::make_shared<Network>(config, Network::Keep::kPacked);
         slot->network = network;
     }
     return network;

@@ -20,24 +20,31 @@ Worker::Worker() {
 }
 
 void Worker::run(const std::function<void()> &job) {
-    std::packaged_task<void()> task(job);
-    std::future<void> done = task.get_future();
-    {
-        const std::lock_guard lock(mutex_);
-        jobs_.push_back(std::move(task));
-    }
+    Call call{job};
+    std::unique_lock lock(mutex_);
+    (first_ == nullptr ? first_ : last_->next) = &call;
+    last_ = &call;
     ready_.notify_one();
-    done.get();
+    done_.wait(lock, [&] { return call.done; });
+    if (call.error)
+        std::rethrow_exception(call.error);
 }
 
 void Worker::loop() {
+    std::unique_lock lock(mutex_);
     for (;;) {
-        std::unique_lock lock(mutex_);
-        ready_.wait(lock, [this] { return !jobs_.empty(); });
-        std::packaged_task<void()> task = std::move(jobs_.front());
-        jobs_.pop_front();
+        ready_.wait(lock, [this] { return first_ != nullptr; });
+        Call &call = *first_;
         lock.unlock();
-        task();
+        try {
+            call.job();
+        } catch (...) {
+            call.error = std::current_exception();
+        }
+        lock.lock();
+        first_ = call.next;
+        call.done = true; // from here on the call may be gone
+        done_.notify_all();
     }
 }
 

@@ -3,9 +3,8 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
+#include <exception>
 #include <functional>
-#include <future>
 #include <mutex>
 
 namespace tvw {
@@ -21,12 +20,22 @@ public:
     void run(const std::function<void()> &job);
 
 private:
+    /// A call that waits for its turn; it lies on the stack of the thread that waits.
+    struct Call {
+        const std::function<void()> &job;
+        std::exception_ptr error = nullptr;
+        bool done = false;
+        Call *next = nullptr;
+    };
+
     Worker();
     void loop();
 
-    std::mutex mutex_; ///< guards jobs_; never held while a job runs
+    std::mutex mutex_; ///< guards the calls; never held while a job runs
     std::condition_variable ready_;
-    std::deque<std::packaged_task<void()>> jobs_;
+    std::condition_variable done_;
+    Call *first_ = nullptr;
+    Call *last_ = nullptr;
 };
 
 } // namespace tvw

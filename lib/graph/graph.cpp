@@ -28,6 +28,11 @@ ValueId Graph::add_constant(std::string name, HostTensor tensor) {
                    unique_name(std::move(name), "constant")});
 }
 
+void Graph::forget_bytes(ValueId constant) {
+    auto &tensor = std::get<op::Constant>(nodes_[size_t(constant)].op).tensor;
+    tensor = HostTensor::shape_only(tensor.dtype(), tensor.shape());
+}
+
 ValueId Graph::add(Op op, std::vector<ValueId> inputs, std::string name) {
     std::vector<TensorType> types;
     types.reserve(inputs.size());

@@ -49,6 +49,8 @@ public:
 
     ValueId add_input(std::string name, TensorType type);
     ValueId add_constant(std::string name, HostTensor tensor);
+    /// Leaves a constant with its shape alone: whoever plans the graph has taken the bytes.
+    void forget_bytes(ValueId constant);
     /// The type is inferred. Without a name, or where it is taken, one is made from the operation.
     /// Error(kInvalidArgument) names the node if its inputs do not fit the operation.
     ValueId add(Op op, std::vector<ValueId> inputs, std::string name = {});

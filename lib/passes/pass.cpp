@@ -82,12 +82,11 @@ std::span<const Pass> all_passes() {
     return kPasses;
 }
 
-Graph run_passes(const Graph &graph) {
-    Graph result = graph;
+Graph run_passes(Graph graph) {
     for (const Pass &pass : all_passes())
-        result = pass.run(result);
-    verify(result);
-    return result;
+        graph = pass.run(graph);
+    verify(graph);
+    return graph;
 }
 
 Rewriter::Rewriter(const Graph &source)

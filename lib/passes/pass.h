@@ -21,7 +21,7 @@ struct Pass {
 /// Every pass, in order.
 std::span<const Pass> all_passes();
 /// The graph after all of them, verified.
-Graph run_passes(const Graph &graph);
+Graph run_passes(Graph graph);
 
 // Each in the source of its name.
 Graph drop_identity(const Graph &graph);

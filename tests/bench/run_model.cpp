@@ -134,7 +134,7 @@ int serve(char **arguments) {
     tvw::EngineConfig config;
     config.builder = arguments[1];
     config.checkpoint = std::make_shared<tvw::Checkpoint>(
-        tvw::load_checkpoint(arguments[2], {.limits = {}, .digest = false}));
+        tvw::load_checkpoint(arguments[2]));
     config.threads = std::stoi(arguments[6]);
     config.backend = tvw::parse_backend(arguments[7]);
     const auto engine = tvw::engine_library().create(config);

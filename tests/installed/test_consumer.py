@@ -27,6 +27,8 @@ ImageClassification(
     interpolation=InterpolationMode.BILINEAR
 )
 """
+# The builder's folders of other projects.
+PREFIXES = ["torch_prefix", "onednn_prefix"]
 MODEL = "resnet18: 11689512 parameters, output 2x1000\n"
 
 
@@ -71,7 +73,8 @@ def test_only_installed_headers_and_libraries_are_used(consumer, installed):
     for path in headers + libraries:
         assert path.startswith(str(installed.prefix)), path
     commands = output("ninja", "-C", consumer, "-t", "commands")
-    commands = commands.replace(installed.options["torch_prefix"], "")
+    for name in PREFIXES:
+        commands = commands.replace(installed.options[name], "")
     assert str(ROOT) not in commands and str(BUILD) not in commands
 
 
@@ -82,12 +85,13 @@ def test_the_installed_program_runs_where_it_is(installed):
 
 
 def test_no_installed_file_names_the_source(installed):
-    """The folder with LibTorch is what the builder asked for."""
-    torch = installed.options["torch_prefix"].encode()
+    """The folders with LibTorch and oneDNN are what the builder asked for."""
     files = [path for path in installed.prefix.rglob("*") if path.is_file()]
     assert len(files) > 20
     for path in files:
-        content = path.read_bytes().replace(torch, b"")
+        content = path.read_bytes()
+        for name in PREFIXES:
+            content = content.replace(installed.options[name].encode(), b"")
         assert str(ROOT).encode() not in content and str(BUILD).encode() not in content, path
 
 
@@ -150,8 +154,8 @@ def test_a_subproject_answers_both_dependencies(installed, tmp_path):
         "[wrap-file]\ndirectory = tvw\n[provide]\ndependency_names = tvw, tvw-core\n"
     )
     build = tmp_path / "build"
-    torch = f"-Dtvw:torch_prefix={installed.options['torch_prefix']}"
-    configure("meson", tmp_path / "source", build, installed, "--force-fallback-for=tvw", torch)
+    prefixes = [f"-Dtvw:{name}={installed.options[name]}" for name in PREFIXES]
+    configure("meson", tmp_path / "source", build, installed, "--force-fallback-for=tvw", *prefixes)
     targets = ["names.p/names.cpp.o", "model.p/model.cpp.o"]
     output("ninja", "-C", build, *targets)
     headers = output("ninja", "-C", build, "-t", "deps", *targets)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The CPU backend against the reference backend: each operation over random shapes, layouts and
 // attributes, alone and beside others.
+#include "support/run_plan.h"
 #include "support/suite.h"
 
 #include "backends/backend.h"
@@ -126,14 +127,15 @@ void check(Net &net, unsigned seed) {
         if (std::holds_alternative<tvw::op::Input>(node.op))
             inputs.push_back(net.random.tensor(node.type.shape));
     }
-    const std::vector<HostTensor> expected = tvw::make_reference_plan(net.graph)->run(inputs);
+    const std::vector<HostTensor> expected =
+        tvw::test::run(*tvw::make_reference_plan(net.graph), inputs);
     for (const int threads : {1, 2}) {
         tvw::set_backend_threads(threads);
         tvw::cpu::PackCache cache;
         const auto plan = tvw::make_cpu_plan(net.graph, cache);
-        const std::vector<HostTensor> first = plan->run(inputs);
+        const std::vector<HostTensor> first = tvw::test::run(*plan, inputs);
         compare(expected, first, seed);
-        const std::vector<HostTensor> second = plan->run(inputs);
+        const std::vector<HostTensor> second = tvw::test::run(*plan, inputs);
         for (size_t i = 0; i < first.size(); ++i)
             ck_assert_msg(std::ranges::equal(first[i].values<float>(), second[i].values<float>()),
                           "seed %u: two runs differ", seed);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Each pass by what it leaves of a graph and by numbers: whatever it does, the results stay.
+#include "support/run_plan.h"
 #include "support/suite.h"
 
 #include "backends/backend.h"
@@ -73,7 +74,8 @@ struct Sketch {
 };
 
 HostTensor run(const Graph &graph, unsigned seed = 1) {
-    return tvw::make_reference_plan(graph)->run({random(graph.nodes()[0].type.shape, seed)}).at(0);
+    const HostTensor input = random(graph.nodes()[0].type.shape, seed);
+    return tvw::test::run(*tvw::make_reference_plan(graph), {input}).at(0);
 }
 
 float largest(const HostTensor &tensor) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "support/run_plan.h"
 #include "support/suite.h"
 
 #include "backends/backend.h"
@@ -60,7 +61,7 @@ float run(const Graph &graph, float a, float b) {
     HostTensor x = HostTensor::zeros(DType::kFloat32, {1, 2, 1, 1});
     x.mutable_values<float>()[0] = a;
     x.mutable_values<float>()[1] = b;
-    return tvw::make_reference_plan(graph)->run({x}).at(0).values<float>()[0];
+    return tvw::test::run(*tvw::make_reference_plan(graph), {x}).at(0).values<float>()[0];
 }
 
 int64_t count(const Graph &graph, std::string_view op) {

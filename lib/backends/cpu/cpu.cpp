@@ -9,7 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
+#include <deque>
 
 namespace tvw {
 namespace {
@@ -31,16 +31,16 @@ private:
 class CpuPlan : public Plan {
 public:
     explicit CpuPlan(Planned planned);
-    std::vector<HostTensor> run(const std::vector<HostTensor> &inputs) override;
-    std::vector<NodeTime> profile(const std::vector<HostTensor> &inputs, int rounds) override;
+    void run(PlanInputs inputs, std::vector<NamedTensor> &outputs) override;
+    std::vector<NodeTime> profile(PlanInputs inputs, int rounds) override;
 
 private:
-    void place_inputs(const std::vector<HostTensor> &inputs);
+    void place_inputs(PlanInputs inputs);
 
     Planned planned_;
     std::shared_ptr<float[]> arena_;
     Memory memory_;
-    std::vector<HostTensor> contiguous_; ///< inputs that had to be packed
+    std::deque<HostTensor> packed_; ///< inputs that were not contiguous
 };
 
 float *first_of(const HostTensor &tensor) {
@@ -57,33 +57,44 @@ CpuPlan::CpuPlan(Planned planned)
         memory_.place(buffer, first_of(tensor));
 }
 
-void CpuPlan::place_inputs(const std::vector<HostTensor> &inputs) {
-    contiguous_.clear();
+void CpuPlan::place_inputs(PlanInputs inputs) {
+    packed_.clear();
     for (size_t i = 0; i < planned_.inputs.size(); ++i) {
-        contiguous_.push_back(inputs.at(i).contiguous());
-        memory_.place(planned_.inputs[i].buffer, first_of(contiguous_.back()));
+        const HostTensor *input = inputs[i];
+        if (!input->is_contiguous())
+            input = &packed_.emplace_back(input->contiguous());
+        memory_.place(planned_.inputs[i].buffer, first_of(*input));
     }
 }
 
-std::vector<HostTensor> CpuPlan::run(const std::vector<HostTensor> &inputs) {
+/// Whether results of this shape can be written there: a tensor of an earlier run that its receiver
+/// let go of.
+bool is_free(const NamedTensor &output, const Shape &shape) {
+    const HostTensor &tensor = output.tensor;
+    return tensor.has_data() && tensor.storage().use_count() == 1 &&
+           tensor.dtype() == DType::kFloat32 && tensor.shape() == shape && tensor.is_contiguous();
+}
+
+void CpuPlan::run(PlanInputs inputs, std::vector<NamedTensor> &outputs) {
     const TeamScope team;
     place_inputs(inputs);
     for (const Step &step : planned_.steps) {
         set_team_size(step.threads);
         step.run(memory_);
     }
-    std::vector<HostTensor> outputs;
-    for (const View &view : planned_.outputs) {
-        outputs.push_back(HostTensor::zeros(DType::kFloat32, view.shape));
-        const auto values = outputs.back().mutable_values<float>();
+    outputs.resize(planned_.outputs.size());
+    for (size_t i = 0; i < outputs.size(); ++i) {
+        const View &view = planned_.outputs[i];
+        if (outputs[i].name != planned_.names[i])
+            outputs[i].name = planned_.names[i];
+        if (!is_free(outputs[i], view.shape))
+            outputs[i].tensor = HostTensor::zeros(DType::kFloat32, view.shape);
+        const auto values = outputs[i].tensor.mutable_values<float>();
         std::copy_n(memory_.at(view), values.size(), values.data());
     }
-    return outputs;
 }
 
-} // namespace
-
-std::vector<NodeTime> CpuPlan::profile(const std::vector<HostTensor> &inputs, int rounds) {
+std::vector<NodeTime> CpuPlan::profile(PlanInputs inputs, int rounds) {
     using Clock = std::chrono::steady_clock;
     const TeamScope team;
     place_inputs(inputs);
@@ -113,16 +124,20 @@ std::vector<NodeTime> CpuPlan::profile(const std::vector<HostTensor> &inputs, in
     return nodes;
 }
 
+} // namespace
+
 bool cpu_takes(const Graph &graph) {
     return std::ranges::none_of(graph.nodes(), [](const Node &node) {
         return node.type.dtype != DType::kFloat32 && !std::holds_alternative<op::Constant>(node.op);
     });
 }
 
-std::unique_ptr<Plan> make_cpu_plan(const Graph &graph, cpu::PackCache &cache) {
+std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache) {
     Planner planner(graph, cache, team_size());
-    for (ValueId id = 0; id < ValueId(graph.nodes().size()); ++id)
+    for (ValueId id = 0; id < ValueId(graph.nodes().size()); ++id) {
         lower(planner, id);
+        planner.release_constants(id);
+    }
     return std::make_unique<CpuPlan>(planner.finish());
 }
 

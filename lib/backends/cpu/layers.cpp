@@ -3,6 +3,7 @@
 #include "backends/cpu/lower.h"
 
 #include "backends/cpu/kernels/depthwise.h"
+#include "backends/cpu/kernels/elementwise.h"
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/winograd.h"
 #include "backends/cpu/onednn.h"
@@ -39,39 +40,40 @@ const std::string &weight_name(const Planner &planner, const Layer &layer) {
     return planner.graph().node(layer.node.inputs[1]).name;
 }
 
+const float *values_of(const HostTensor &tensor) {
+    return tensor.values<float>().data();
+}
+
 /// oneDNN's slow fallbacks, for layouts that its fast kernels do not take.
 bool is_reference(const char *implementation) {
     return std::string_view(implementation).find("ref") != std::string_view::npos;
 }
 
-template<typename PrimitiveDesc>
-void finish(Planner &planner, ValueId id, const Layer &layer, const PrimitiveDesc &primitive,
-            const dnnl::memory::desc &given_weight, const View &x, const View &y,
-            const std::optional<View> &residual) {
-    OneDnnCall call(dnnl::primitive(primitive.get()), primitive.scratchpad_desc(), planner);
-    PackCache &cache = planner.cache();
-    const std::string &name = weight_name(planner, layer);
-    call.add(DNNL_ARG_SRC, primitive.src_desc(), x);
-    call.add(DNNL_ARG_WEIGHTS,
-             reordered(cache, name, *layer.weight, given_weight, primitive.weights_desc()));
-    if (layer.bias != nullptr)
-        call.add(DNNL_ARG_BIAS,
-                 reordered(cache, planner.graph().node(layer.node.inputs[2]).name, *layer.bias,
-                           primitive.bias_desc(), primitive.bias_desc()));
-    call.add(DNNL_ARG_DST, primitive.dst_desc(), y);
-    std::vector<View> reads{x};
-    if (residual) {
-        call.add(kResidual, desc_of(*residual), *residual);
-        reads.push_back(*residual);
-    }
-    std::vector<View> writes = call.scratch();
-    writes.push_back(y);
+/// What of an activation oneDNN may do: its limits turn NaN into a number, and NaN must reach
+/// whoever looks at the result.
+std::optional<op::ActivationKind> fused(std::optional<op::ActivationKind> kind) {
+    using Kind = op::ActivationKind;
+    const bool limits = kind == Kind::kRelu || kind == Kind::kRelu6 || kind == Kind::kHardswish ||
+                        kind == Kind::kHardsigmoid;
+    return limits ? std::nullopt : kind;
+}
+
+void activate_in_place(Planner &planner, ValueId id, const View &y, op::ActivationKind kind) {
+    const int64_t channels = y.shape[1];
+    const int64_t pixels = numel(y.shape) / channels;
+    const int64_t stride = *pixel_stride(y);
+    const HostTensor zeros = HostTensor::zeros(DType::kFloat32, {channels});
     planner.add({.node = id,
-                 .kernel = std::string("oneDNN ") + primitive.impl_info_str(),
-                 .reads = std::move(reads),
-                 .writes = std::move(writes),
-                 .run = std::move(call)},
-                flops(planner.graph(), id));
+                 .kernel = "activation",
+                 .reads = {y},
+                 .writes = {y},
+                 .run =
+                     [=](const Memory &memory) {
+                         float *first = memory.at(y);
+                         combine(Combine::kAdd, pixels, channels, {first, stride},
+                                 {values_of(zeros), 0}, kind, {first, stride});
+                     }},
+                numel(y.shape) * 4);
 }
 
 dnnl::convolution_forward::primitive_desc describe_conv(const Layer &layer, const op::Conv2d &conv,
@@ -95,7 +97,7 @@ dnnl::convolution_forward::primitive_desc describe_conv(const Layer &layer, cons
             {conv.dilation[0] - 1, conv.dilation[1] - 1},
             {top, left},
             {bottom, right},
-            epilogue_attr(residual, conv.activation),
+            epilogue_attr(residual, fused(conv.activation)),
             /*allow_empty=*/true};
 }
 
@@ -126,10 +128,33 @@ void onednn_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Lay
     const Shape &w = layer.weight->shape();
     const Shape weight =
         conv.groups > 1 ? Shape{conv.groups, w[0] / conv.groups, w[1], w[2], w[3]} : w;
-    finish(planner, id, layer, primitive, desc_of({-1, 0, weight, row_major(weight)}), x, to,
-           residual);
+    OneDnnCall call(dnnl::primitive(primitive.get()), primitive.scratchpad_desc(), planner);
+    call.add(DNNL_ARG_SRC, primitive.src_desc(), x);
+    call.add(DNNL_ARG_WEIGHTS,
+             reordered(planner.cache(), weight_name(planner, layer), *layer.weight,
+                       desc_of({-1, 0, weight, row_major(weight)}), primitive.weights_desc()));
+    if (layer.bias != nullptr)
+        call.add(DNNL_ARG_BIAS,
+                 reordered(planner.cache(), planner.graph().node(layer.node.inputs[2]).name,
+                           *layer.bias, primitive.bias_desc(), primitive.bias_desc()));
+    call.add(DNNL_ARG_DST, primitive.dst_desc(), to);
+    std::vector<View> reads{x};
+    if (residual) {
+        call.add(kResidual, desc_of(*residual), *residual);
+        reads.push_back(*residual);
+    }
+    std::vector<View> writes = call.scratch();
+    writes.push_back(to);
+    planner.add({.node = id,
+                 .kernel = std::string("oneDNN ") + primitive.impl_info_str(),
+                 .reads = std::move(reads),
+                 .writes = std::move(writes),
+                 .run = std::move(call)},
+                flops(planner.graph(), id));
     if (to.buffer != y.buffer)
         planner.copy(id, to, y);
+    if (conv.activation && !fused(conv.activation))
+        activate_in_place(planner, id, y, *conv.activation);
 }
 
 /// What own kernels on images have in common: x, y and what is done to y.
@@ -169,10 +194,6 @@ ImageCall image_call(Planner &planner, ValueId id, const op::Conv2d &conv, const
         call.bias = layer.bias->contiguous();
     call.y = planner.image_result(id);
     return call;
-}
-
-const float *values_of(const HostTensor &tensor) {
-    return tensor.values<float>().data();
 }
 
 bool is_depthwise(const op::Conv2d &conv, const Layer &layer) {
@@ -261,9 +282,6 @@ void gemm_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
                 flops(planner.graph(), id));
 }
 
-/// As many rows as leave a product bound by reading the weights.
-constexpr int64_t kFewRows = 3;
-
 void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const Layer &layer) {
     const View x = planner.as_rows(layer.node.inputs[0]);
     const std::optional<View> residual =
@@ -341,10 +359,7 @@ void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv) {
     if (!has_constants(layer))
         return lower_aten(planner, id);
     const std::optional<Scaled> scaled = planner.scaled(layer.node.inputs[0]);
-    const Shape &y = layer.node.type.shape;
-    // Of a single pixel there is nothing to convolve: it is a matrix times a vector.
-    if (scaled ||
-        (is_pixel_wise(planner.graph(), id) && (std::getenv("TVW_G") || y[2] * y[3] == 1)))
+    if (scaled || is_pixel_wise(planner.graph(), id))
         return gemm_conv(planner, id, conv, layer, scaled);
     if (is_depthwise(conv, layer))
         return depthwise(planner, id, conv, layer);
@@ -357,25 +372,7 @@ void lower_linear(Planner &planner, ValueId id, const op::Linear &linear) {
     const Layer layer = layer_of(planner, id);
     if (!has_constants(layer))
         return lower_aten(planner, id);
-    const int64_t rows = numel(layer.node.type.shape) / layer.node.type.shape.back();
-    if (rows <= kFewRows || std::getenv("TVW_G"))
-        return gemm_linear(planner, id, linear, layer);
-    const auto as_matrix = [](const View &view) {
-        return *reshaped(view, {numel(view.shape) / view.shape.back(), view.shape.back()});
-    };
-    const View x = as_matrix(planner.as_row_major(layer.node.inputs[0]));
-    const View y = as_matrix(planner.row_major_result(id));
-    const std::optional<View> residual =
-        layer.residual ? std::optional(as_matrix(planner.as_row_major(*layer.residual)))
-                       : std::nullopt;
-    const Shape &weight = layer.weight->shape();
-    const auto bias =
-        layer.bias != nullptr ? any_layout(layer.bias->shape()) : dnnl::memory::desc();
-    const dnnl::inner_product_forward::primitive_desc primitive(
-        onednn_engine(), dnnl::prop_kind::forward_inference, desc_of(x), any_layout(weight), bias,
-        desc_of(y), epilogue_attr(residual, linear.activation));
-    finish(planner, id, layer, primitive, desc_of({-1, 0, weight, row_major(weight)}), x, y,
-           residual);
+    gemm_linear(planner, id, linear, layer);
 }
 
 } // namespace tvw::cpu

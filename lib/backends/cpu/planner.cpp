@@ -14,7 +14,7 @@ constexpr int64_t kLeastShared = 1'000'000;
 
 } // namespace
 
-Planner::Planner(const Graph &graph, PackCache &cache, int threads)
+Planner::Planner(Graph &graph, PackCache &cache, int threads)
     : graph_(graph),
       cache_(cache),
       threads_(threads),
@@ -30,6 +30,7 @@ Planner::Planner(const Graph &graph, PackCache &cache, int threads)
             views_[size_t(id)] = planned_.inputs.back();
         } else if (const auto *constant = std::get_if<op::Constant>(&node.op)) {
             constants_.emplace(id, constant->tensor);
+            graph.forget_bytes(id);
         }
     }
     for (const auto &[name, id] : graph.outputs())
@@ -43,6 +44,13 @@ const HostTensor *Planner::constant(ValueId id) const {
 
 void Planner::set_constant(ValueId id, HostTensor tensor) {
     constants_.insert_or_assign(id, std::move(tensor));
+}
+
+void Planner::release_constants(ValueId last) {
+    for (const ValueId input : graph_.node(last).inputs) {
+        if (users(input).back() == last) // an output's -1 comes last
+            constants_.erase(input);
+    }
 }
 
 std::optional<View> Planner::sums(ValueId id) const {
@@ -180,8 +188,10 @@ void Planner::add(Step step, int64_t operations) {
 }
 
 Planned Planner::finish() {
-    for (const auto &[name, id] : graph_.outputs())
+    for (const auto &[name, id] : graph_.outputs()) {
         planned_.outputs.push_back(as_row_major(id));
+        planned_.names.push_back(name);
+    }
     planned_.buffers = sizes_.size();
 
     std::vector<Lifetime> lifetimes(sizes_.size());

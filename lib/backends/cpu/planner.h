@@ -16,8 +16,9 @@ namespace tvw::cpu {
 struct Planned {
     std::vector<Step> steps;
     size_t buffers = 0;
-    std::vector<View> inputs;  ///< in the order of the graph's
-    std::vector<View> outputs; ///< in the order of the graph's, in C order
+    std::vector<View> inputs;       ///< in the order of the graph's
+    std::vector<View> outputs;      ///< in the order of the graph's, in C order
+    std::vector<std::string> names; ///< of the outputs
     std::map<BufferId, HostTensor> constants;
     ArenaLayout arena; ///< of the rest
 };
@@ -30,8 +31,8 @@ struct Scaled {
 
 class Planner {
 public:
-    /// The graph must outlive this. Constants that depend on nothing but constants are computed.
-    Planner(const Graph &graph, PackCache &cache, int threads);
+    /// Takes the bytes of constants over from the graph, which must outlive this.
+    Planner(Graph &graph, PackCache &cache, int threads);
 
     const Graph &graph() const { return graph_; }
     PackCache &cache() { return cache_; }
@@ -40,6 +41,8 @@ public:
     /// The value's tensor where it is known beforehand; null otherwise.
     const HostTensor *constant(ValueId id) const;
     void set_constant(ValueId id, HostTensor tensor);
+    /// Lets go of those that `last` was the last to read.
+    void release_constants(ValueId last);
 
     /// Where a value lies.
     View view(ValueId id);

@@ -21,7 +21,7 @@ std::span<const ValueId> run_inputs(const Node &node) {
 class ReferencePlan : public Plan {
 public:
     explicit ReferencePlan(const Graph &graph);
-    std::vector<HostTensor> run(const std::vector<HostTensor> &inputs) override;
+    void run(PlanInputs inputs, std::vector<NamedTensor> &outputs) override;
 
 private:
     void plan_lifetimes();
@@ -84,12 +84,12 @@ void ReferencePlan::release_after(ValueId id, std::vector<at::Tensor> &values) c
     }
 }
 
-std::vector<HostTensor> ReferencePlan::run(const std::vector<HostTensor> &inputs) {
+void ReferencePlan::run(PlanInputs inputs, std::vector<NamedTensor> &outputs) {
     const c10::InferenceMode inference;
     const EngineScope engine(engine_);
     std::vector<at::Tensor> values = constants_;
     for (size_t i = 0; i < inputs_.size(); ++i)
-        values[size_t(inputs_[i])] = inputs.at(i).contiguous();
+        values[size_t(inputs_[i])] = inputs[i]->contiguous();
     std::vector<at::Tensor> arguments;
     for (ValueId id = 0; id < ValueId(graph_.nodes().size()); ++id) {
         if (values[size_t(id)].defined() || last_use_[size_t(id)] < 0)
@@ -100,10 +100,9 @@ std::vector<HostTensor> ReferencePlan::run(const std::vector<HostTensor> &inputs
         values[size_t(id)] = call_operator(graph_.node(id).op, arguments, packed_[size_t(id)]);
         release_after(id, values);
     }
-    std::vector<HostTensor> outputs;
+    outputs.clear();
     for (const auto &[name, id] : graph_.outputs())
-        outputs.push_back(from_aten(values[size_t(id)]));
-    return outputs;
+        outputs.push_back({name, from_aten(values[size_t(id)])});
 }
 
 } // namespace

@@ -70,7 +70,11 @@ public:
 
     /// Inputs by name ("input", float32 [N, 3, H, W]); "output" first, then auxiliary outputs.
     /// The graph is built and planned once per input shape.
-    virtual std::vector<NamedTensor> run(const std::vector<NamedTensor> &inputs) = 0;
+    std::vector<NamedTensor> run(const std::vector<NamedTensor> &inputs);
+    /// The same into the tensors of an earlier run, if they fit and nobody else holds them: then
+    /// nothing is allocated.
+    virtual void run(const std::vector<NamedTensor> &inputs,
+                     std::vector<NamedTensor> &outputs) = 0;
     /// Runs the plan for these inputs `rounds` times and measures every node, in the order in which
     /// they run. Error(kNotSupported) where the backend does not measure its nodes.
     virtual std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds) = 0;
