@@ -133,8 +133,7 @@ int serve(char **arguments) {
     const tvw::Shape shape = parse_shape(arguments[4]);
     tvw::EngineConfig config;
     config.builder = arguments[1];
-    config.checkpoint = std::make_shared<tvw::Checkpoint>(
-        tvw::load_checkpoint(arguments[2]));
+    config.checkpoint = std::make_shared<tvw::Checkpoint>(tvw::load_checkpoint(arguments[2]));
     config.threads = std::stoi(arguments[6]);
     config.backend = tvw::parse_backend(arguments[7]);
     const auto engine = tvw::engine_library().create(config);

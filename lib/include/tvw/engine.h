@@ -73,8 +73,7 @@ public:
     std::vector<NamedTensor> run(const std::vector<NamedTensor> &inputs);
     /// The same into the tensors of an earlier run, if they fit and nobody else holds them: then
     /// nothing is allocated.
-    virtual void run(const std::vector<NamedTensor> &inputs,
-                     std::vector<NamedTensor> &outputs) = 0;
+    virtual void run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs) = 0;
     /// Runs the plan for these inputs `rounds` times and measures every node, in the order in which
     /// they run. Error(kNotSupported) where the backend does not measure its nodes.
     virtual std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds) = 0;
