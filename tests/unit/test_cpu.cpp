@@ -427,6 +427,28 @@ START_TEST(images_are_rolled_padded_and_cut) {
 }
 END_TEST
 
+START_TEST(nan_reaches_the_result) {
+    for (const int64_t kernel : {1, 3, 5}) {
+        for (const auto activation : {ActivationKind::kRelu, ActivationKind::kRelu6,
+                                      ActivationKind::kHardswish, ActivationKind::kSilu}) {
+            Net net(1);
+            const ValueId x = net.graph.add_input("input", {DType::kFloat32, {1, 24, 20, 20}});
+            const int64_t padding = kernel / 2;
+            const ValueId y = net.conv(
+                x, 24, {kernel, kernel},
+                {.padding = {padding, padding, padding, padding}, .activation = activation});
+            net.output(net.graph.add(tvw::op::MaxPool2d{{2, 2}, {2, 2}}, {y}));
+            HostTensor input = net.random.tensor({1, 24, 20, 20});
+            input.mutable_values<float>()[0] = NAN;
+            tvw::cpu::PackCache cache;
+            const auto plan = tvw::make_cpu_plan(net.graph, cache);
+            const HostTensor output = tvw::test::run(*plan, {input}).at(0);
+            ck_assert_float_nan(output.values<float>()[0]);
+        }
+    }
+}
+END_TEST
+
 int main() {
     return tvw::test::run_suite(
         "cpu",
@@ -436,6 +458,6 @@ int main() {
          classifiers_take_flattened_images, concatenations_are_the_reference_s,
          channels_are_shuffled, pools_are_the_reference_s, squeezed_images_are_scaled,
          sums_and_products_broadcast, normalisations_are_the_reference_s,
-         attention_is_the_reference_s, images_are_rolled_padded_and_cut},
+         attention_is_the_reference_s, images_are_rolled_padded_and_cut, nan_reaches_the_result},
         /*timeout_s=*/300);
 }
