@@ -24,12 +24,27 @@ private:
     std::vector<float *> buffers_;
 };
 
-/// A view that lies as pixel_stride() wants it, as the kernels take it.
-template<typename T>
-Image<T> image_of(const View &view, const Memory &memory) {
-    const Shape &shape = view.shape;
-    return {memory.at(view), shape[0], shape[2], shape[3], shape[1], *pixel_stride(view)};
-}
+/// A view that lies as pixel_stride() wants it. How it lies is worked out once, not in every run.
+class PlacedImage {
+public:
+    explicit PlacedImage(const View &view) : view_(view), pixel_(*pixel_stride(view)) {}
+
+    const View &view() const { return view_; }
+    int64_t pixels() const { return view_.shape[0] * view_.shape[2] * view_.shape[3]; }
+    int64_t channels() const { return view_.shape[1]; }
+    int64_t pixel() const { return pixel_; }
+
+    /// As the kernels take it.
+    template<typename T>
+    Image<T> in(const Memory &memory) const {
+        const Shape &shape = view_.shape;
+        return {memory.at(view_), shape[0], shape[2], shape[3], shape[1], pixel_};
+    }
+
+private:
+    View view_;
+    int64_t pixel_;
+};
 
 /// One call of a kernel.
 struct Step {

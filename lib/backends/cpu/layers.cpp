@@ -159,41 +159,36 @@ void onednn_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Lay
 
 /// What own kernels on images have in common: x, y and what is done to y.
 struct ImageCall {
-    View x;
-    View y;
-    std::optional<View> residual;
+    PlacedImage x;
+    PlacedImage y;
+    std::optional<PlacedImage> residual;
     HostTensor bias; ///< without bytes: none
     std::optional<op::ActivationKind> activation;
 
-    Image<const float> source(const Memory &memory) const {
-        return image_of<const float>(x, memory);
-    }
-    Image<float> result(const Memory &memory) const { return image_of<float>(y, memory); }
     Epilogue epilogue(const Memory &memory) const {
         Epilogue epilogue{.activation = activation};
         if (bias.has_data())
-            epilogue.bias = bias.values<float>().data();
+            epilogue.bias = values_of(bias);
         if (residual) {
-            epilogue.residual = memory.at(*residual);
-            epilogue.residual_pixel = *pixel_stride(*residual);
+            epilogue.residual = memory.at(residual->view());
+            epilogue.residual_pixel = residual->pixel();
         }
         return epilogue;
     }
     std::vector<View> reads() const {
-        return residual ? std::vector<View>{x, *residual} : std::vector<View>{x};
+        return residual ? std::vector<View>{x.view(), residual->view()}
+                        : std::vector<View>{x.view()};
     }
 };
 
 ImageCall image_call(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
                      const std::optional<Scaled> &scaled = {}) {
-    ImageCall call{
-        scaled ? scaled->x : planner.as_image(layer.node.inputs[0]), {}, {}, {}, conv.activation};
+    const PlacedImage x(scaled ? scaled->x : planner.as_image(layer.node.inputs[0]));
+    std::optional<PlacedImage> residual;
     if (layer.residual)
-        call.residual = planner.as_image(*layer.residual);
-    if (layer.bias != nullptr)
-        call.bias = layer.bias->contiguous();
-    call.y = planner.image_result(id);
-    return call;
+        residual.emplace(planner.as_image(*layer.residual));
+    return {x, PlacedImage(planner.image_result(id)), residual,
+            layer.bias != nullptr ? layer.bias->contiguous() : HostTensor(), conv.activation};
 }
 
 bool is_depthwise(const op::Conv2d &conv, const Layer &layer) {
@@ -216,7 +211,7 @@ bool is_averaged(const Planner &planner, ValueId id) {
 void depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
     const Shape &w = layer.weight->shape();
     const ImageCall call = image_call(planner, id, conv, layer);
-    const Shape &x = call.x.shape;
+    const Shape &x = call.x.view().shape;
     const auto weight = planner.cache().get(weight_name(planner, layer) + " depthwise", [&] {
         const HostTensor packed = layer.weight->contiguous();
         return std::make_shared<const DepthwiseWeight>(
@@ -232,11 +227,12 @@ void depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
     planner.add({.node = id,
                  .kernel = adds_up ? "depthwise with sums" : "depthwise",
                  .reads = call.reads(),
-                 .writes = {call.y, sums, scratch},
+                 .writes = {call.y.view(), sums, scratch},
                  .run =
                      [=](const Memory &memory) {
-                         kernel.run(call.source(memory), call.result(memory), call.epilogue(memory),
-                                    memory.at(scratch), adds_up ? memory.at(sums) : nullptr);
+                         kernel.run(call.x.in<const float>(memory), call.y.in<float>(memory),
+                                    call.epilogue(memory), memory.at(scratch),
+                                    adds_up ? memory.at(sums) : nullptr);
                      }},
                 flops(planner.graph(), id) * 2); // it runs at half the speed of others
 }
@@ -255,8 +251,8 @@ void gemm_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
                const std::optional<Scaled> &scaled) {
     const ImageCall call = image_call(planner, id, conv, layer, scaled);
     const auto gemm = packed_gemm(planner, layer);
-    const int64_t batch = scaled ? call.x.shape[0] : 1; // each image has a scale of its own
-    const int64_t rows = numel(call.x.shape) / call.x.shape[1] / batch;
+    const int64_t batch = scaled ? call.x.view().shape[0] : 1; // each image has a scale of its own
+    const int64_t rows = call.x.pixels() / batch;
     const View scratch = planner.scratch(scaled ? int64_t(gemm->scratch_floats(rows)) : 0);
     std::vector<View> reads = call.reads();
     if (scaled)
@@ -264,11 +260,11 @@ void gemm_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
     planner.add({.node = id,
                  .kernel = scaled ? "GEMM of scaled" : "GEMM",
                  .reads = std::move(reads),
-                 .writes = {call.y, scratch},
+                 .writes = {call.y.view(), scratch},
                  .run =
                      [=](const Memory &memory) {
-                         const Image<const float> x = call.source(memory);
-                         const Image<float> y = call.result(memory);
+                         const Image<const float> x = call.x.in<const float>(memory);
+                         const Image<float> y = call.y.in<float>(memory);
                          Epilogue epilogue = call.epilogue(memory);
                          for (int64_t n = 0; n < batch; ++n) {
                              gemm->run(x.data + n * rows * x.pixel, x.pixel, rows,
@@ -287,7 +283,10 @@ void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const L
     const std::optional<View> residual =
         layer.residual ? std::optional(planner.as_rows(*layer.residual)) : std::nullopt;
     const View y = planner.row_major_result(id);
-    const int64_t rows = numel(y.shape) / y.shape.back();
+    const int64_t width = y.shape.back();
+    const int64_t rows = numel(y.shape) / width;
+    const int64_t x_stride = *row_stride(x);
+    const int64_t residual_stride = residual ? *row_stride(*residual) : 0;
     const auto gemm = packed_gemm(planner, layer);
     const HostTensor bias = layer.bias != nullptr ? layer.bias->contiguous() : HostTensor();
     planner.add({.node = id,
@@ -301,10 +300,9 @@ void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const L
                              epilogue.bias = values_of(bias);
                          if (residual) {
                              epilogue.residual = memory.at(*residual);
-                             epilogue.residual_pixel = *row_stride(*residual);
+                             epilogue.residual_pixel = residual_stride;
                          }
-                         gemm->run(memory.at(x), *row_stride(x), rows, memory.at(y), y.shape.back(),
-                                   epilogue);
+                         gemm->run(memory.at(x), x_stride, rows, memory.at(y), width, epilogue);
                      }},
                 flops(planner.graph(), id));
 }
@@ -333,11 +331,11 @@ void winograd(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer 
     planner.add({.node = id,
                  .kernel = "Winograd F(4×4, 3×3)",
                  .reads = call.reads(),
-                 .writes = {call.y, scratch},
+                 .writes = {call.y.view(), scratch},
                  .run =
                      [=](const Memory &memory) {
-                         kernel.run(call.source(memory), call.result(memory), call.epilogue(memory),
-                                    memory.at(scratch));
+                         kernel.run(call.x.in<const float>(memory), call.y.in<float>(memory),
+                                    call.epilogue(memory), memory.at(scratch));
                      }},
                 flops(planner.graph(), id));
 }

@@ -179,20 +179,21 @@ void lower_batch_norm(Planner &planner, ValueId id, const op::BatchNorm &norm) {
         shift.mutable_values<float>()[c] =
             float(double(bias.values<float>()[c]) - double(mean.values<float>()[c]) * factor);
     }
-    const View x = planner.as_image(node.inputs[0]);
-    const View y = planner.image_result(id);
-    const int64_t pixels = x.shape[0] * x.shape[2] * x.shape[3];
+    const PlacedImage x(planner.as_image(node.inputs[0]));
+    const PlacedImage y(planner.image_result(id));
     planner.add({.node = id,
                  .kernel = "scale and shift",
-                 .reads = {x},
-                 .writes = {y},
+                 .reads = {x.view()},
+                 .writes = {y.view()},
                  .run =
                      [=, kind = norm.activation](const Memory &memory) {
-                         scale_and_shift(pixels, x.shape[1], {memory.at(x), *pixel_stride(x)},
+                         const auto from = x.in<const float>(memory);
+                         const auto to = y.in<float>(memory);
+                         scale_and_shift(x.pixels(), x.channels(), {from.data, from.pixel},
                                          scale.values<float>().data(), shift.values<float>().data(),
-                                         {nullptr, 0}, kind, {memory.at(y), *pixel_stride(y)});
+                                         {nullptr, 0}, kind, {to.data, to.pixel});
                      }},
-                numel(x.shape) * 8);
+                numel(node.type.shape) * 8);
 }
 
 } // namespace tvw::cpu

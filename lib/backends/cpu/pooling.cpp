@@ -6,27 +6,17 @@
 namespace tvw::cpu {
 namespace {
 
-/// Pooling from image to image.
-struct Pool {
-    View x;
-    View y;
-
-    Image<const float> source(const Memory &memory) const {
-        return image_of<const float>(x, memory);
-    }
-    Image<float> result(const Memory &memory) const { return image_of<float>(y, memory); }
-};
-
 template<typename Run>
 void add_pool(Planner &planner, ValueId id, const char *kernel, const Run &run) {
-    const Pool pool{planner.as_image(planner.graph().node(id).inputs[0]), planner.image_result(id)};
+    const PlacedImage x(planner.as_image(planner.graph().node(id).inputs[0]));
+    const PlacedImage y(planner.image_result(id));
     planner.add(
         {.node = id,
          .kernel = kernel,
-         .reads = {pool.x},
-         .writes = {pool.y},
-         .run = [=](const Memory &memory) { run(pool.source(memory), pool.result(memory)); }},
-        numel(pool.x.shape) * 8);
+         .reads = {x.view()},
+         .writes = {y.view()},
+         .run = [=](const Memory &memory) { run(x.in<const float>(memory), y.in<float>(memory)); }},
+        numel(x.view().shape) * 8);
 }
 
 /// The mean of each channel from sums that the operation before left.
@@ -67,17 +57,16 @@ void lower_mean(Planner &planner, ValueId id) {
     const Shape &shape = planner.graph().type(input).shape;
     if (const auto sums = planner.sums(input))
         return mean_of_sums(planner, id, *sums, shape[2] * shape[3]);
-    const View x = planner.as_image(input);
+    const PlacedImage x(planner.as_image(input));
     const View y = planner.row_major_result(id);
     const View scratch = planner.scratch(global_mean_scratch_floats(shape[0], shape[1]));
     planner.add({.node = id,
                  .kernel = "global mean",
-                 .reads = {x},
+                 .reads = {x.view()},
                  .writes = {y, scratch},
                  .run =
                      [=](const Memory &memory) {
-                         global_mean(image_of<const float>(x, memory), memory.at(y),
-                                     memory.at(scratch));
+                         global_mean(x.in<const float>(memory), memory.at(y), memory.at(scratch));
                      }},
                 numel(shape) * 4);
 }
