@@ -127,9 +127,18 @@ std::vector<NodeTime> CpuPlan::profile(PlanInputs inputs, int rounds) {
 } // namespace
 
 bool cpu_takes(const Graph &graph) {
-    return std::ranges::none_of(graph.nodes(), [](const Node &node) {
-        return node.type.dtype != DType::kFloat32 && !std::holds_alternative<op::Constant>(node.op);
-    });
+    // What depends on constants alone, as indices do, is computed beforehand.
+    std::vector<bool> known(graph.nodes().size());
+    for (size_t id = 0; id < known.size(); ++id) {
+        const Node &node = graph.nodes()[id];
+        const bool input = std::holds_alternative<op::Input>(node.op);
+        known[id] = !input && std::ranges::all_of(node.inputs, [&](ValueId from) {
+            return bool(known[size_t(from)]);
+        });
+        if (!known[id] && node.type.dtype != DType::kFloat32)
+            return false;
+    }
+    return true;
 }
 
 std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache) {
