@@ -56,15 +56,11 @@ install_packages "${packages[@]}"
 # libtorch_cpu needs two small libraries of them.
 make_environment "$deps_dir/torch" --no-deps \
     "nvidia-cuda-runtime==13.2.*" "nvidia-cuda-cupti==13.2.*" "torch==$torch_version"
-# Debian's oneDNN is of another version in each release; this one is linked to GCC's OpenMP, as
-# LibTorch is.
-make_environment "$deps_dir/onednn" --no-deps \
-    "onednn-cpu-gomp==2023.2.0" "onednn-devel-cpu-gomp==2023.2.0"
 [ $build = yes ] || exit 0
 
 if [ ! -f "$build_dir/build.ninja" ]; then
     step "configuring ${build_dir#"$root_dir"/}" meson setup "$build_dir" "$root_dir" \
-        -Dtorch_prefix="$(torch_prefix)" -Donednn_prefix="$(onednn_prefix)" -Dgstreamer=enabled -Dio=enabled -Ddownload=enabled
+        -Dtorch_prefix="$(torch_prefix)" -Dgstreamer=enabled -Dio=enabled -Ddownload=enabled
 fi
 if [ -t 1 ]; then
     ninja -C "$build_dir" || die "compiling failed"

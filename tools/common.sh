@@ -82,17 +82,13 @@ torch_prefix() {
     echo "$deps_dir"/torch/lib/python3.*/site-packages/torch
 }
 
-onednn_prefix() {
-    echo "$deps_dir/onednn"
-}
-
 # configure DIR OPTION...: a further build folder of the same source and LibTorch. What opens
 # libraries at run time needs `ninja` too: Meson builds only what its tests name.
 configure() {
     local dir=$1
     shift
     [ -f "$dir/build.ninja" ] || meson setup "$dir" -Dtorch_prefix="$(torch_prefix)" \
-        -Donednn_prefix="$(onednn_prefix)" "$@"
+        "$@"
 }
 
 # copy_source DIR: the files of the project as they are in the work tree, committed or not.

@@ -7,11 +7,9 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <new>
 
-#include <dlfcn.h>
 #include <unistd.h>
 
 extern "C" tvw::EngineLibrary *tvw_engine_v1();
@@ -21,14 +19,8 @@ namespace {
 std::atomic<bool> counting{false};
 std::atomic<long> allocations{0};
 
-/// oneDNN makes a list of arguments in each call; that is not ours to change.
-bool is_onednn(const void *caller) {
-    Dl_info info{};
-    return dladdr(caller, &info) != 0 && std::strstr(info.dli_fname, "libdnnl") != nullptr;
-}
-
-void *allocate(size_t bytes, size_t alignment, const void *caller) {
-    if (counting && !is_onednn(caller))
+void *allocate(size_t bytes, size_t alignment) {
+    if (counting)
         ++allocations;
     void *memory = nullptr;
     if (posix_memalign(&memory, alignment, bytes) != 0)
@@ -53,10 +45,10 @@ int64_t resident_pages() {
 } // namespace
 
 void *operator new(size_t bytes) {
-    return allocate(bytes, alignof(std::max_align_t), __builtin_return_address(0));
+    return allocate(bytes, alignof(std::max_align_t));
 }
 void *operator new(size_t bytes, std::align_val_t alignment) {
-    return allocate(bytes, size_t(alignment), __builtin_return_address(0));
+    return allocate(bytes, size_t(alignment));
 }
 void operator delete(void *memory) noexcept {
     std::free(memory);

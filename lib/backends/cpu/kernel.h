@@ -49,7 +49,7 @@ private:
 /// One call of a kernel.
 struct Step {
     ValueId node;             ///< that it is done for
-    std::string kernel;       ///< "Winograd F(4×4, 3×3)", "oneDNN brgconv:avx2"
+    std::string kernel;       ///< "Winograd F(4×4, 3×3)", "GEMM of patches"
     std::vector<View> reads;  ///< what must be there
     std::vector<View> writes; ///< results and scratch
     std::function<void(const Memory &)> run;

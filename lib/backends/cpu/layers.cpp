@@ -2,15 +2,13 @@
 // Convolutions and linear layers.
 #include "backends/cpu/lower.h"
 
+#include "backends/cpu/kernels/convolution.h"
 #include "backends/cpu/kernels/depthwise.h"
-#include "backends/cpu/kernels/elementwise.h"
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/winograd.h"
-#include "backends/cpu/onednn.h"
 #include "graph/operations.h"
 
 #include <algorithm>
-#include <string_view>
 
 namespace tvw::cpu {
 namespace {
@@ -44,120 +42,7 @@ const float *values_of(const HostTensor &tensor) {
     return tensor.values<float>().data();
 }
 
-/// oneDNN's slow fallbacks, for layouts that its fast kernels do not take.
-bool is_reference(const char *implementation) {
-    return std::string_view(implementation).find("ref") != std::string_view::npos;
-}
-
-/// What of an activation oneDNN may do: its limits turn NaN into a number, and NaN must reach
-/// whoever looks at the result.
-std::optional<op::ActivationKind> fused(std::optional<op::ActivationKind> kind) {
-    using Kind = op::ActivationKind;
-    const bool limits = kind == Kind::kRelu || kind == Kind::kRelu6 || kind == Kind::kHardswish ||
-                        kind == Kind::kHardsigmoid;
-    return limits ? std::nullopt : kind;
-}
-
-void activate_in_place(Planner &planner, ValueId id, const View &y, op::ActivationKind kind) {
-    const int64_t channels = y.shape[1];
-    const int64_t pixels = numel(y.shape) / channels;
-    const int64_t stride = *pixel_stride(y);
-    const HostTensor zeros = HostTensor::zeros(DType::kFloat32, {channels});
-    planner.add({.node = id,
-                 .kernel = "activation",
-                 .reads = {y},
-                 .writes = {y},
-                 .run =
-                     [=](const Memory &memory) {
-                         float *first = memory.at(y);
-                         combine(Combine::kAdd, pixels, channels, {first, stride},
-                                 {values_of(zeros), 0}, kind, {first, stride});
-                     }},
-                numel(y.shape) * 4);
-}
-
-dnnl::convolution_forward::primitive_desc describe_conv(const Layer &layer, const op::Conv2d &conv,
-                                                        const View &x, const View &y,
-                                                        const std::optional<View> &residual) {
-    const Shape &w = layer.weight->shape();
-    Shape weight = w;
-    if (conv.groups > 1)
-        weight = {conv.groups, w[0] / conv.groups, w[1], w[2], w[3]};
-    const auto &[top, left, bottom, right] = conv.padding;
-    const auto bias =
-        layer.bias != nullptr ? any_layout(layer.bias->shape()) : dnnl::memory::desc();
-    return {onednn_engine(),
-            dnnl::prop_kind::forward_inference,
-            dnnl::algorithm::convolution_direct,
-            desc_of(x),
-            any_layout(weight),
-            bias,
-            desc_of(y),
-            {conv.stride[0], conv.stride[1]},
-            {conv.dilation[0] - 1, conv.dilation[1] - 1},
-            {top, left},
-            {bottom, right},
-            epilogue_attr(residual, fused(conv.activation)),
-            /*allow_empty=*/true};
-}
-
-View dense_image(Planner &planner, const View &like) {
-    const View buffer = planner.scratch(numel(like.shape));
-    return {buffer.buffer, 0, like.shape, channels_last(like.shape)};
-}
-
-void onednn_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
-    View x = planner.as_image(layer.node.inputs[0]);
-    const View y = planner.image_result(id);
-    View to = y;
-    const std::optional<View> residual =
-        layer.residual ? std::optional(planner.as_image(*layer.residual)) : std::nullopt;
-    auto primitive = describe_conv(layer, conv, x, y, residual);
-    if ((!primitive || is_reference(primitive.impl_info_str())) && !is_dense(y)) {
-        to = dense_image(planner, y);
-        primitive = describe_conv(layer, conv, x, to, residual);
-    }
-    if ((!primitive || is_reference(primitive.impl_info_str())) && !is_dense(x)) {
-        const View packed = dense_image(planner, x);
-        planner.copy(id, x, packed);
-        x = packed;
-        primitive = describe_conv(layer, conv, x, to, residual);
-    }
-    if (!primitive)
-        return lower_aten(planner, id);
-    const Shape &w = layer.weight->shape();
-    const Shape weight =
-        conv.groups > 1 ? Shape{conv.groups, w[0] / conv.groups, w[1], w[2], w[3]} : w;
-    OneDnnCall call(dnnl::primitive(primitive.get()), primitive.scratchpad_desc(), planner);
-    call.add(DNNL_ARG_SRC, primitive.src_desc(), x);
-    call.add(DNNL_ARG_WEIGHTS,
-             reordered(planner.cache(), weight_name(planner, layer), *layer.weight,
-                       desc_of({-1, 0, weight, row_major(weight)}), primitive.weights_desc()));
-    if (layer.bias != nullptr)
-        call.add(DNNL_ARG_BIAS,
-                 reordered(planner.cache(), planner.graph().node(layer.node.inputs[2]).name,
-                           *layer.bias, primitive.bias_desc(), primitive.bias_desc()));
-    call.add(DNNL_ARG_DST, primitive.dst_desc(), to);
-    std::vector<View> reads{x};
-    if (residual) {
-        call.add(kResidual, desc_of(*residual), *residual);
-        reads.push_back(*residual);
-    }
-    std::vector<View> writes = call.scratch();
-    writes.push_back(to);
-    planner.add({.node = id,
-                 .kernel = std::string("oneDNN ") + primitive.impl_info_str(),
-                 .reads = std::move(reads),
-                 .writes = std::move(writes),
-                 .run = std::move(call)},
-                flops(planner.graph(), id));
-    if (to.buffer != y.buffer)
-        planner.copy(id, to, y);
-    if (conv.activation && !fused(conv.activation))
-        activate_in_place(planner, id, y, *conv.activation);
-}
-
-/// What own kernels on images have in common: x, y and what is done to y.
+/// What kernels on images have in common: x, y and what is done to y.
 struct ImageCall {
     PlacedImage x;
     PlacedImage y;
@@ -307,6 +192,30 @@ void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const L
                 flops(planner.graph(), id));
 }
 
+void convolution(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
+    const ImageCall call = image_call(planner, id, conv, layer);
+    const Shape &x = call.x.view().shape;
+    const Shape &w = layer.weight->shape();
+    const Convolution::Shape shape{x[0],        x[2],          x[3],         x[1], w[0], {w[2], w[3]},
+                                   conv.stride, conv.dilation, conv.padding, conv.groups};
+    const auto weights = planner.cache().get(weight_name(planner, layer) + " patches", [&] {
+        const HostTensor packed = layer.weight->contiguous();
+        return std::make_shared<const SharedFloats>(Convolution::pack(values_of(packed), shape));
+    });
+    const Convolution kernel(shape, *weights);
+    const View scratch = planner.scratch(int64_t(kernel.scratch_floats(planner.threads())));
+    planner.add({.node = id,
+                 .kernel = "GEMM of patches",
+                 .reads = call.reads(),
+                 .writes = {call.y.view(), scratch},
+                 .run =
+                     [=](const Memory &memory) {
+                         kernel.run(call.x.in<const float>(memory), call.y.in<float>(memory),
+                                    call.epilogue(memory), memory.at(scratch));
+                     }},
+                flops(planner.graph(), id));
+}
+
 std::optional<Winograd::Shape> winograd_shape(const Planner &planner, const op::Conv2d &conv,
                                               const Layer &layer) {
     const Shape &w = layer.weight->shape();
@@ -363,7 +272,7 @@ void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv) {
         return depthwise(planner, id, conv, layer);
     if (const auto shape = winograd_shape(planner, conv, layer))
         return winograd(planner, id, conv, layer, *shape);
-    onednn_conv(planner, id, conv, layer);
+    convolution(planner, id, conv, layer);
 }
 
 void lower_linear(Planner &planner, ValueId id, const op::Linear &linear) {

@@ -1,58 +1,71 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Products of two matrices that are both computed: the second is packed in each run.
 #include "backends/cpu/lower.h"
-#include "backends/cpu/onednn.h"
+
+#include "backends/cpu/kernels/gemm.h"
 #include "graph/operations.h"
 
 namespace tvw::cpu {
 namespace {
 
-/// Ones before the shape until it has this rank.
-View with_rank(View view, size_t rank) {
-    while (view.shape.size() < rank) {
-        view.shape.insert(view.shape.begin(), 1);
-        view.strides.insert(view.strides.begin(), 0);
+/// A stack of matrices; `steps` are those of the result's leading dimensions, 0 where all results
+/// share one matrix.
+struct Matrices {
+    View view;
+    std::vector<int64_t> steps;
+    int64_t row;
+    int64_t column;
+
+    /// Of matrix `number` of the result's.
+    int64_t offset(int64_t number, const Shape &result) const {
+        int64_t offset = 0;
+        for (size_t dim = steps.size(); dim-- > 0; number /= result[dim])
+            offset += number % result[dim] * steps[dim];
+        return offset;
     }
-    return view;
-}
+};
 
-/// oneDNN takes matrices of which one dimension lies without gaps.
-bool is_matrix(const View &view) {
-    const size_t rank = view.shape.size();
-    return view.strides[rank - 1] == 1 || view.strides[rank - 2] == 1;
-}
-
-View matrix(Planner &planner, ValueId id) {
-    const View view = planner.view(id);
-    return is_matrix(view) ? view : planner.as_row_major(id);
+Matrices matrices(const View &view, size_t rank) {
+    const size_t missing = rank - view.shape.size();
+    std::vector<int64_t> steps(rank - 2, 0);
+    for (size_t dim = missing; dim + 2 < rank; ++dim)
+        steps[dim] = view.shape[dim - missing] == 1 ? 0 : view.strides[dim - missing];
+    return {view, steps, view.strides.end()[-2], view.strides.back()};
 }
 
 } // namespace
 
 void lower_matmul(Planner &planner, ValueId id) {
     const Node &node = planner.graph().node(id);
-    const size_t rank = node.type.shape.size();
+    const Shape &shape = node.type.shape;
     if (planner.graph().type(node.inputs[0]).shape.size() < 2 ||
         planner.graph().type(node.inputs[1]).shape.size() < 2)
         return lower_aten(planner, id);
-    const View a = with_rank(matrix(planner, node.inputs[0]), rank);
-    const View b = with_rank(matrix(planner, node.inputs[1]), rank);
+    View x = planner.view(node.inputs[0]);
+    if (x.strides.back() != 1)
+        x = planner.as_row_major(node.inputs[0]);
+    const Matrices a = matrices(x, shape.size());
+    const Matrices b = matrices(planner.view(node.inputs[1]), shape.size());
     const View y = planner.row_major_result(id);
-    const dnnl::matmul::primitive_desc primitive(onednn_engine(), desc_of(a), desc_of(b),
-                                                 desc_of(y), epilogue_attr({}, {}),
-                                                 /*allow_empty=*/true);
-    if (!primitive)
-        return lower_aten(planner, id);
-    OneDnnCall call(dnnl::primitive(primitive.get()), primitive.scratchpad_desc(), planner);
-    call.add(DNNL_ARG_SRC, desc_of(a), a);
-    call.add(DNNL_ARG_WEIGHTS, desc_of(b), b);
-    call.add(DNNL_ARG_DST, desc_of(y), y);
-    std::vector<View> writes = call.scratch();
-    writes.push_back(y);
+    const int64_t rows = shape.end()[-2];
+    const int64_t out = shape.back();
+    const int64_t in = x.shape.back();
+    const View packed = planner.scratch(panels_of(out) * in * kPanel);
     planner.add({.node = id,
-                 .kernel = std::string("oneDNN ") + primitive.impl_info_str(),
-                 .reads = {a, b},
-                 .writes = std::move(writes),
-                 .run = std::move(call)},
+                 .kernel = "GEMM, packed in each run",
+                 .reads = {a.view, b.view},
+                 .writes = {y, packed},
+                 .run =
+                     [=](const Memory &memory) {
+                         float *panels = memory.at(packed);
+                         std::fill_n(panels, panels_of(out) * in * kPanel, 0.0f);
+                         for (int64_t i = 0; i < numel(shape) / (rows * out); ++i) {
+                             pack_panels(memory.at(b.view) + b.offset(i, shape), out, b.column, in,
+                                         b.row, panels);
+                             multiply({memory.at(a.view) + a.offset(i, shape), a.row, rows,
+                                       memory.at(y) + i * rows * out, out, panels, out, in, {}});
+                         }
+                     }},
                 flops(planner.graph(), id));
 }
 

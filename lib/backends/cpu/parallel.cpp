@@ -1,12 +1,170 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backends/cpu/parallel.h"
 
-#include <omp.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <limits>
+#include <mutex>
+#include <system_error>
+#include <thread>
 
 namespace tvw::cpu {
 namespace {
 
 thread_local int threads_of_team = 1;
+thread_local int member = 0;
+
+using Clock = std::chrono::steady_clock;
+// How long a helper looks out for more work before it sleeps: longer than the steps of a model that
+// one thread does alone, much shorter than the pause between two frames.
+constexpr std::chrono::microseconds kLookOut{100};
+// How long who waits for the last part keeps its CPU: it may be the one that the part needs.
+constexpr int kPausesBeforeYield = 5'000;
+
+void pause_briefly() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+/// Threads that help whoever calls `run`.
+class Team {
+public:
+    static Team &instance() {
+        static auto *team = new Team; // never destroyed: its threads end with the process
+        return *team;
+    }
+
+    /// False if it is busy for another caller; nothing was done then.
+    bool run(int threads, int64_t count, detail::Body body, const void *self) {
+        const std::unique_lock caller(callers_, std::try_to_lock);
+        if (!caller || uint64_t(count) >= kNothingLeft)
+            return false;
+        while (helpers_ < threads - 1 && start_helper()) {}
+        const uint32_t job = open(threads, count, body, self);
+        const int64_t own = work(job);
+        // Who took a part is waited for; who has yet to wake is not.
+        for (int i = 0; own + done_.load(std::memory_order_acquire) < count; ++i) {
+            if (i < kPausesBeforeYield)
+                pause_briefly();
+            else
+                std::this_thread::yield();
+        }
+        return true;
+    }
+
+private:
+    // `next_`: the job's number and the first item that nobody has taken.
+    static constexpr int kIndexBits = 32;
+    static constexpr uint64_t kNothingLeft = std::numeric_limits<uint32_t>::max();
+    static uint32_t job_of(uint64_t next) { return uint32_t(next >> kIndexBits); }
+    static int64_t index_of(uint64_t next) { return int64_t(uint32_t(next)); }
+
+    uint32_t open(int threads, int64_t count, detail::Body body, const void *self) {
+        // A late helper may read these as they change. It takes no part then: who reads a new value
+        // sees that `next_` has changed.
+        const uint32_t job = job_of(next_.load(std::memory_order_relaxed)) + 1;
+        next_.store(uint64_t{job - 1} << kIndexBits | kNothingLeft, std::memory_order_relaxed);
+        threads_.store(threads, std::memory_order_release);
+        body_.store(body, std::memory_order_release);
+        self_.store(self, std::memory_order_release);
+        done_.store(0, std::memory_order_relaxed);
+        count_.store(count, std::memory_order_release);
+        next_.store(uint64_t{job} << kIndexBits, std::memory_order_seq_cst);
+        if (asleep_.load(std::memory_order_seq_cst) > 0) {
+            { const std::lock_guard lock(mutex_); }
+            opened_.notify_all();
+        }
+        return job;
+    }
+
+    /// Takes parts of a job until none is left; answers how many items they had.
+    int64_t work(uint32_t job) {
+        // A part is a third of what would be a fair share of the rest: few parts, of which the last
+        // ones are so small that all threads end at about the same time.
+        constexpr int64_t kPartsOfShare = 3;
+        int64_t done = 0;
+        uint64_t next = next_.load(std::memory_order_acquire);
+        for (;;) {
+            const int64_t left = count_.load(std::memory_order_acquire) - index_of(next);
+            const int64_t threads = threads_.load(std::memory_order_acquire);
+            const detail::Body body = body_.load(std::memory_order_acquire);
+            const void *self = self_.load(std::memory_order_acquire);
+            if (job_of(next) != job || left <= 0)
+                return done;
+            const int64_t size = std::max<int64_t>(left / (kPartsOfShare * threads), 1);
+            if (!next_.compare_exchange_weak(next, next + uint64_t(size), std::memory_order_acq_rel,
+                                             std::memory_order_acquire))
+                continue;
+            const int64_t begin = index_of(next);
+            body(self, begin, begin + size);
+            done += size;
+            next = next_.load(std::memory_order_acquire);
+        }
+    }
+
+    bool start_helper() {
+        try {
+            std::thread thread([this, number = helpers_ + 1] { help(number); });
+            pthread_setname_np(thread.native_handle(), "tvw-helper");
+            thread.detach();
+        } catch (const std::system_error &) {
+            return false; // There are as many as there may be; the others do its work.
+        }
+        ++helpers_;
+        return true;
+    }
+
+    [[noreturn]] void help(int number) {
+        member = number;
+        for (uint32_t seen = 0;;) {
+            seen = wait_for_other_than(seen);
+            if (number < threads_.load(std::memory_order_acquire)) {
+                const int64_t done = work(seen);
+                done_.fetch_add(done, std::memory_order_release);
+            }
+        }
+    }
+
+    /// The number of the latest job that is not `seen`.
+    uint32_t wait_for_other_than(uint32_t seen) {
+        const auto latest = [&] { return job_of(next_.load(std::memory_order_seq_cst)); };
+        constexpr int kPauses = 32; // between two looks at the clock
+        const Clock::time_point end = Clock::now() + kLookOut;
+        do {
+            for (int i = 0; i < kPauses; ++i) {
+                if (const uint32_t job = latest(); job != seen)
+                    return job;
+                pause_briefly();
+            }
+        } while (Clock::now() < end);
+        std::unique_lock lock(mutex_);
+        ++asleep_;
+        opened_.wait(lock, [&] { return latest() != seen; });
+        --asleep_;
+        return latest();
+    }
+
+    std::mutex callers_; ///< held by who is helped
+    int helpers_ = 0;
+
+    std::atomic<int> threads_ = 1; ///< the job, as the next four
+    std::atomic<int64_t> count_ = 0;
+    std::atomic<detail::Body> body_ = nullptr;
+    std::atomic<const void *> self_ = nullptr;
+    alignas(64) std::atomic<uint64_t> next_ = 0;
+    alignas(64) std::atomic<int64_t> done_ = 0; ///< items that helpers did
+
+    std::mutex mutex_; ///< of those who sleep
+    std::condition_variable opened_;
+    std::atomic<int> asleep_ = 0;
+};
 
 } // namespace
 
@@ -15,20 +173,16 @@ int team_size() {
 }
 
 void set_team_size(int threads) {
-    if (threads == threads_of_team)
-        return;
     threads_of_team = threads;
-    omp_set_num_threads(threads); // oneDNN and LibTorch ask OpenMP
+}
+
+int team_member() {
+    return member;
 }
 
 void detail::run_team(int64_t count, Body body, const void *self) {
-    const auto parts = int(std::min<int64_t>(count, threads_of_team));
-#pragma omp parallel num_threads(parts)
-    {
-        // OpenMP may give fewer than asked for; then each takes several parts.
-        for (int part = omp_get_thread_num(); part < parts; part += omp_get_num_threads())
-            body(self, count * part / parts, count * (part + 1) / parts);
-    }
+    if (!Team::instance().run(threads_of_team, count, body, self))
+        body(self, 0, count);
 }
 
 } // namespace tvw::cpu

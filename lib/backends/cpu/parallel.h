@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Work shared by the threads of the engine's OpenMP team.
+// Work shared by the threads of the engine's team.
+//
+// The threads take parts of the work as they come to it, since they are seldom equally fast: video
+// pipelines keep many threads busy, and what looks like a CPU may be half of a core. One that is
+// not there in time is not waited for.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <type_traits>
 
 namespace tvw::cpu {
 
 /// How many threads `parallel` uses in calls from this thread; 1 until set.
 int team_size();
 void set_team_size(int threads);
+
+/// Which thread of the team this is, below team_size() of the caller: what is asked for in the body
+/// of `parallel` to find scratch memory of one's own.
+int team_member();
 
 /// Uses one thread only, for as long as this lives: waking a team costs more than little work.
 class OneThread {
@@ -30,9 +36,9 @@ using Body = void (*)(const void *self, int64_t begin, int64_t end);
 void run_team(int64_t count, Body body, const void *self);
 } // namespace detail
 
-/// Calls body(begin, end) on parts of [0, count), one for each thread, of equal size but for one;
-/// returns when all are done. The split depends on nothing but count and the size of the team.
-/// The body must not throw.
+/// Calls body(begin, end) on parts that together are [0, count); returns when all are done. How it
+/// is split differs from call to call, so no result may depend on it. The body must not throw, nor
+/// call `parallel`.
 template<typename F>
 void parallel(int64_t count, const F &body) {
     if (count <= 1 || team_size() == 1) {

@@ -496,13 +496,9 @@ void attention(const AttentionShape &shape, const Tokens<const float> &q,
                std::span<const AttentionTerm> terms, const Tokens<float> &out, float *scratch) {
     const Problem problem{shape, q, k, v, terms, out};
     const int64_t units = shape.batch * shape.heads * problem.blocks();
-    const int64_t parts = std::min<int64_t>(units, team_size());
     const auto run = HWY_DYNAMIC_DISPATCH(run_blocks);
-    // Each part has scratch memory of its own, so parts are what is shared out.
-    parallel(parts, [&](int64_t begin, int64_t end) {
-        for (int64_t part = begin; part < end; ++part)
-            run(problem, units * part / parts, units * (part + 1) / parts,
-                scratch + part * problem.scratch_floats());
+    parallel(units, [&](int64_t begin, int64_t end) {
+        run(problem, begin, end, scratch + team_member() * problem.scratch_floats());
     });
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The microkernel of all matrix products: a block of rows of A times a strip of two vectors of
 // columns of B, with every sum in a register from the first product to the last. B lies in panels
-// of kPanel columns, A is read in place.
+// of kPanel columns, A is read in place. Above it, the tasks that a product is cut into.
 //
 // Included once for each of Highway's targets.
 #if defined(TVW_CPU_GEMM_INL_H) == defined(HWY_TARGET_TOGGLE)
@@ -13,6 +13,7 @@
 
 #include "backends/cpu/kernels/gemm.h"
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "backends/cpu/kernels/math-inl.h"
@@ -302,6 +303,168 @@ Finish list_finishes(int activation, std::integer_sequence<int, kActivation...> 
 inline Finish finish_for(int activation) {
     constexpr int kKinds = int(op::ActivationKind::kExp) + 1;
     return list_finishes(activation, std::make_integer_sequence<int, kKinds + 1>{});
+}
+
+// Rows · depth that pass by each strip: half of a small second-level cache.
+constexpr int64_t kChunkFloats = 64 * 1024;
+constexpr int64_t kFewRows = 3;
+
+// Few rows: sums for kUnroll values of k, since one alone would wait for its own last addition.
+template<int kRows, bool kTwo>
+void stream_block(const Block &block) {
+    constexpr int64_t kUnroll = kRows == 1 ? 4 : 2;
+    constexpr int64_t kAhead = 32 * kPanel; // 2 KiB: about what memory delivers while it answers
+    const FloatTag d;
+    Sums<0, kRows, kTwo> sums[kUnroll];
+    start(sums[0], block.bias);
+    for (int i = 1; i < kUnroll; ++i)
+        start(sums[i], nullptr);
+
+    const float *base[1] = {block.a};
+    const float *b = block.b;
+    const int64_t second = block.b_second;
+    int64_t k = 0;
+    const auto step = [&](Sums<0, kRows, kTwo> &some) HWY_ATTR {
+        const int64_t index[3] = {k, k + block.a_stride, k + 2 * block.a_stride};
+        hwy::Prefetch(b + kAhead);
+        if constexpr (kStrip > kPanel)
+            hwy::Prefetch(b + second + kAhead);
+        const FloatVector b0 = hn::Load(d, b);
+        const FloatVector b1 = kTwo ? hn::Load(d, b + second) : b0;
+        some.add(base, index, b0, b1);
+        b += kPanel;
+        ++k;
+    };
+    while (k + kUnroll <= block.depth) {
+        step(sums[0]);
+        step(sums[1]);
+        if constexpr (kUnroll == 4) {
+            step(sums[2]);
+            step(sums[3]);
+        }
+    }
+    while (k < block.depth)
+        step(sums[0]);
+    for (int i = 1; i < kUnroll; ++i)
+        sums[0].add(sums[i]);
+    finish(sums[0], block);
+}
+
+inline Kernel stream_kernel_for(int64_t rows, bool two) {
+    static constexpr Kernel kAll[2][kFewRows] = {
+        {&stream_block<1, false>, &stream_block<2, false>, &stream_block<3, false>},
+        {&stream_block<1, true>, &stream_block<2, true>, &stream_block<3, true>}};
+    return kAll[two][rows - 1];
+}
+
+/// Multiplies blocks of rows by strips, and gives each what the microkernel cannot do.
+class Multiplier {
+public:
+    explicit Multiplier(const Product &product)
+        : p_(product),
+          finish_(finish_for(activation_number(product.epilogue.activation))),
+          in_registers_(fits_registers(activation_number(product.epilogue.activation))) {}
+
+    /// Block `number` of `blocks` that the strip is multiplied by.
+    void run(const RowBlocks &blocks, int64_t number, int64_t first, const Strip &strip) const {
+        const int64_t begin = first + blocks.begin(number);
+        const int64_t rows = blocks.begin(number + 1) - blocks.begin(number);
+        const int64_t columns = std::min(p_.out - strip.column, strip.two ? kStrip : kLanes);
+        const bool few = p_.rows <= kFewRows;
+        const Kernel kernel =
+            few ? stream_kernel_for(rows, strip.two) : kernel_for(rows, strip.two);
+        if (columns == (strip.two ? kStrip : kLanes))
+            whole(kernel, begin, rows, strip, columns, number, blocks.count);
+        else
+            part(kernel, begin, rows, strip, columns, number, blocks.count);
+    }
+
+private:
+    const float *bias_at(int64_t column) const {
+        return p_.epilogue.bias == nullptr ? nullptr : p_.epilogue.bias + column;
+    }
+    const float *residual_at(int64_t row, int64_t column) const {
+        return p_.epilogue.residual == nullptr
+                   ? nullptr
+                   : p_.epilogue.residual + row * p_.epilogue.residual_pixel + column;
+    }
+
+    Block block_at(int64_t row, const Strip &strip, float *c, int64_t c_stride) const {
+        return {p_.x + row * p_.x_stride,
+                p_.x_stride,
+                strip.b,
+                strip.second,
+                p_.in,
+                c,
+                c_stride,
+                nullptr,
+                nullptr,
+                p_.epilogue.residual_pixel,
+                kNoActivation};
+    }
+
+    void whole(Kernel kernel, int64_t row, int64_t rows, const Strip &strip, int64_t columns,
+               int64_t number, int64_t blocks) const {
+        float *y = p_.y + row * p_.y_stride + strip.column;
+        Block block = block_at(row, strip, y, p_.y_stride);
+        block.bias = bias_at(strip.column);
+        block.residual = residual_at(row, strip.column);
+        if (in_registers_)
+            block.activation = activation_number(p_.epilogue.activation);
+        fetch_next(block, strip, number, blocks);
+        kernel(block);
+        if (!in_registers_)
+            finish_({y, p_.y_stride, y, p_.y_stride, rows, columns, nullptr, nullptr, 0});
+    }
+
+    // The last columns are fewer than the microkernel stores.
+    void part(Kernel kernel, int64_t row, int64_t rows, const Strip &strip, int64_t columns,
+              int64_t number, int64_t blocks) const {
+        HWY_ALIGN float sums[kMaxRows * kStrip];
+        Block block = block_at(row, strip, sums, kStrip);
+        fetch_next(block, strip, number, blocks);
+        kernel(block);
+        finish_({sums, kStrip, p_.y + row * p_.y_stride + strip.column, p_.y_stride, rows, columns,
+                 bias_at(strip.column), residual_at(row, strip.column),
+                 p_.epilogue.residual_pixel});
+    }
+
+    const Product &p_;
+    Finish finish_;
+    bool in_registers_;
+};
+
+/// A product cut into what threads take: a strip of columns for a chunk of rows, which stays in the
+/// second-level cache while one strip after the other passes by.
+struct Tasks {
+    const Product &product;
+    int64_t panels;
+    int64_t strips;
+    int64_t chunks;
+
+    explicit Tasks(const Product &p)
+        : product(p),
+          panels(panels_of(p.out)),
+          strips(strips_of(panels)),
+          chunks((p.rows + most_rows(p) - 1) / most_rows(p)) {}
+
+    static int64_t most_rows(const Product &p) {
+        return std::max<int64_t>(kChunkFloats / p.in, 8 * kMaxRows);
+    }
+    int64_t count() const { return chunks * strips; }
+};
+
+inline void multiply_tasks(const Tasks &tasks, int64_t begin, int64_t end) {
+    const Product &p = tasks.product;
+    const Multiplier multiplier(p);
+    for (int64_t task = begin; task < end; ++task) {
+        const int64_t chunk = task / tasks.strips;
+        const int64_t first = p.rows * chunk / tasks.chunks;
+        const RowBlocks blocks(p.rows * (chunk + 1) / tasks.chunks - first);
+        const Strip strip = strip_at(p.packed, tasks.panels, p.in, task % tasks.strips);
+        for (int64_t block = 0; block < blocks.count; ++block)
+            multiplier.run(blocks, block, first, strip);
+    }
 }
 
 } // namespace HWY_NAMESPACE

@@ -19,18 +19,25 @@ constexpr int64_t panels_of(int64_t columns) {
     return (columns + kPanel - 1) / kPanel;
 }
 
-/// One call of PackedGemm::run, as each of Highway's targets gets it.
+/// y = epilogue(x · b) for packed b.
 struct Product {
-    const float *x;
+    const float *x; ///< [rows][in]
     int64_t x_stride;
     int64_t rows;
-    float *y;
+    float *y; ///< [rows][out]
     int64_t y_stride;
     const float *packed;
     int64_t out;
     int64_t in;
     Epilogue epilogue;
 };
+
+void multiply(const Product &product);
+
+/// Packs b, of which b[k · in_stride + o · out_stride] is in row k < in and column o < out, as
+/// [panels][in][kPanel]; leaves alone what lies beyond `out`.
+void pack_panels(const float *b, int64_t out, int64_t out_stride, int64_t in, int64_t in_stride,
+                 float *packed);
 
 /// y[m][o] = epilogue(sum_i x[m][i] · scale[i] · w[o][i]) for rows m. Copies share the weights.
 class PackedGemm {

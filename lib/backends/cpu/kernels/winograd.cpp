@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Winograd's convolution in three phases over chunks of tiles that stay in the caches: transform
-// the input's tiles, multiply for each of the 36 points, transform back. The threads share the
-// tiles in the first and last phase, and points and output channels in the middle one, so that each
-// reads only its part of the weights.
+// the input's tiles, multiply for each of the 36 points, transform back. Threads take chunks; where
+// these are few or the weights many, they work on one chunk together, and share the tiles in the
+// first and last phase, and points and output channels in the middle one.
 #include "backends/cpu/kernels/simd.h"
 
 #include "backends/cpu/kernels/winograd.h"
@@ -34,18 +34,19 @@ struct WinogradCall {
     int64_t tiles_high;
     int64_t tiles_wide;
     int64_t tiles;  ///< in all images
-    int64_t shares; ///< of the tiles: one for each thread, or one that all work on together
-    int64_t chunk;  ///< most tiles of a share that are worked on at a time
+    int64_t chunks; ///< of tiles that are worked on at a time
+    bool apart;     ///< each by one thread
 
     int64_t v_row; ///< floats from one tile's channels to the next
     int64_t m_row;
     int64_t v_point; ///< floats from one point to the next
     int64_t m_point;
     const float *zeros; ///< [in_channels], for what lies in the padding
-    float *v;           ///< for each share [kPoints][chunk][in_channels]
-    float *m;           ///< and [kPoints][chunk][out_channels, whole panels]
+    float *v;           ///< [kPoints][tiles of a chunk][in_channels]
+    float *m;           ///< [kPoints][tiles of a chunk][out_channels, whole panels]
 
-    int64_t share_floats() const { return kPoints * (v_point + m_point); }
+    int64_t chunk_floats() const { return kPoints * (v_point + m_point); }
+    int64_t begin(int64_t chunk) const { return tiles * chunk / chunks; }
 };
 
 // Strides of an odd number of cache lines spread points and tiles over all sets of a cache.
@@ -57,6 +58,8 @@ constexpr int64_t odd_lines(int64_t floats) {
 constexpr int64_t kCacheFloats = 96 * 1024;
 // Each chunk reads all weights, and this many tiles take as long as that does from a shared cache.
 constexpr int64_t kLeastTiles = 24;
+// Fewer chunks for each thread are not worth taking apart.
+constexpr int64_t kLeastChunks = 2;
 // Weights beyond are fetched from memory: once, by all threads together.
 constexpr int64_t kMostSharedWeights = 4 * 1024 * 1024;
 
@@ -70,16 +73,17 @@ WinogradCall lay_out(const Winograd::Shape &shape, int64_t threads) {
     call.m_row = odd_lines(panels_of(shape.out_channels) * kPanel);
 
     const int64_t weights = kPoints * shape.in_channels * shape.out_channels;
-    const bool apart = call.tiles >= threads * kLeastTiles && weights <= kMostSharedWeights;
-    call.shares = apart ? threads : 1;
-    const int64_t workers = apart ? 1 : threads;
-    const int64_t share = (call.tiles + call.shares - 1) / call.shares;
+    const bool few_weights = weights <= kMostSharedWeights;
+    call.apart = call.tiles >= threads * kLeastChunks * kLeastTiles && few_weights;
+    const int64_t workers = call.apart ? 1 : threads;
     const int64_t most = std::max(kCacheFloats * workers / (kPoints * (call.v_row + call.m_row)),
-                                  weights <= kMostSharedWeights ? kLeastTiles : 2 * kLeastTiles);
-    const int64_t chunks = (share + most - 1) / most;
-    call.chunk = (share + chunks - 1) / chunks;
-    call.v_point = odd_lines(call.chunk * call.v_row);
-    call.m_point = odd_lines(call.chunk * call.m_row);
+                                  few_weights ? kLeastTiles : 2 * kLeastTiles);
+    call.chunks = (call.tiles + most - 1) / most;
+    if (call.apart) // equally many for threads that are equally fast
+        call.chunks = (call.chunks + threads - 1) / threads * threads;
+    const int64_t chunk = (call.tiles + call.chunks - 1) / call.chunks;
+    call.v_point = odd_lines(chunk * call.v_row);
+    call.m_point = odd_lines(chunk * call.m_row);
     return call;
 }
 
@@ -353,8 +357,9 @@ void transform_outputs(const WinogradCall &call, int64_t first, int64_t begin, i
 // All threads work on one chunk of tiles after the other.
 void convolve_together(const WinogradCall &call) {
     const int64_t units = kPoints * strips_of(panels_of(call.shape.out_channels));
-    for (int64_t first = 0; first < call.tiles; first += call.chunk) {
-        const int64_t tiles = std::min(call.chunk, call.tiles - first);
+    for (int64_t chunk = 0; chunk < call.chunks; ++chunk) {
+        const int64_t first = call.begin(chunk);
+        const int64_t tiles = call.begin(chunk + 1) - first;
         parallel(tiles, [&](int64_t begin, int64_t end) {
             transform_inputs(call, first, first + begin, first + end);
         });
@@ -366,28 +371,24 @@ void convolve_together(const WinogradCall &call) {
     }
 }
 
-void convolve_share(const WinogradCall &call, int64_t begin, int64_t end) {
+void convolve_apart(const WinogradCall &call) {
     const int64_t units = kPoints * strips_of(panels_of(call.shape.out_channels));
-    for (int64_t first = begin; first < end; first += call.chunk) {
-        const int64_t last = std::min(first + call.chunk, end);
-        transform_inputs(call, first, first, last);
-        multiply_points(call, last - first, 0, units);
-        transform_outputs(call, first, first, last);
-    }
+    parallel(call.chunks, [&](int64_t begin, int64_t end) {
+        WinogradCall own = call;
+        own.v += team_member() * call.chunk_floats();
+        own.m += team_member() * call.chunk_floats();
+        for (int64_t chunk = begin; chunk < end; ++chunk) {
+            const int64_t first = call.begin(chunk);
+            const int64_t last = call.begin(chunk + 1);
+            transform_inputs(own, first, first, last);
+            multiply_points(own, last - first, 0, units);
+            transform_outputs(own, first, first, last);
+        }
+    });
 }
 
 void convolve(const WinogradCall &call) {
-    if (call.shares == 1)
-        return convolve_together(call);
-    parallel(call.shares, [&](int64_t begin, int64_t end) {
-        for (int64_t share = begin; share < end; ++share) {
-            WinogradCall own = call;
-            own.v += share * call.share_floats();
-            own.m += share * call.share_floats();
-            convolve_share(own, call.tiles * share / call.shares,
-                           call.tiles * (share + 1) / call.shares);
-        }
-    });
+    call.apart ? convolve_apart(call) : convolve_together(call);
 }
 
 } // namespace HWY_NAMESPACE
@@ -442,7 +443,7 @@ Winograd::Winograd(const Shape &shape, std::shared_ptr<const PackedWeights> weig
 
 size_t Winograd::scratch_floats(int threads) const {
     const WinogradCall call = lay_out(shape_, threads);
-    return size_t(call.v_row + call.shares * call.share_floats());
+    return size_t(call.v_row + (call.apart ? threads : 1) * call.chunk_floats());
 }
 
 void Winograd::run(const Image<const float> &x, const Image<float> &y, const Epilogue &epilogue,

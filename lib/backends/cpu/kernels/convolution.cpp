@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Threads take chunks of pixels, lay out their patches in memory of their own that stays in the
+// caches, and multiply them. Where chunks are few, all lay out the patches of a group together, and
+// then share the product.
+#include "backends/cpu/kernels/simd.h"
+
+#include "backends/cpu/kernels/convolution.h"
+#include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/parallel.h"
+
+#include <algorithm>
+#include <utility>
+
+// What all targets share.
+#ifndef TVW_CPU_CONVOLUTION_ONCE
+#define TVW_CPU_CONVOLUTION_ONCE
+namespace tvw::cpu {
+namespace {
+
+/// One call, and how its work is cut up.
+struct ConvolutionCall {
+    Convolution::Shape shape;
+    Image<const float> x;
+    Image<float> y;
+    Epilogue epilogue;
+    const float *weights;
+    float *scratch;
+
+    int64_t pixels; ///< of all results
+    int64_t row;    ///< floats from one patch to the next; beyond a patch there is room for a vector
+    int64_t chunks; ///< of pixels
+    bool apart;     ///< a chunk is one thread's
+
+    int64_t begin(int64_t chunk) const { return pixels * chunk / chunks; }
+    int64_t chunk_floats() const { return (pixels + chunks - 1) / chunks * row; }
+};
+
+// Strides of an odd number of cache lines spread the rows over all sets of a cache.
+constexpr int64_t odd_lines(int64_t floats) {
+    return ((floats + kPanel - 1) / kPanel | 1) * kPanel;
+}
+
+// Half of a small second-level cache.
+constexpr int64_t kCacheFloats = 64 * 1024;
+// Each chunk reads all weights; fewer pixels would wait for them.
+constexpr int64_t kLeastPixels = 48;
+// Fewer chunks for each thread are not worth taking apart.
+constexpr int64_t kLeastChunks = 4;
+
+ConvolutionCall lay_out(const Convolution::Shape &shape, int64_t threads) {
+    ConvolutionCall call{};
+    call.shape = shape;
+    call.pixels = shape.batch * shape.out_height() * shape.out_width();
+    call.row = odd_lines(shape.patch() + kPanel);
+    const int64_t most = std::max(kCacheFloats / call.row, kLeastPixels);
+    call.chunks = (call.pixels + most - 1) / most;
+    call.apart = threads == 1 || call.chunks * shape.groups >= kLeastChunks * threads;
+    if (!call.apart)
+        call.chunks = 1;
+    return call;
+}
+
+} // namespace
+} // namespace tvw::cpu
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/kernels/convolution.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "backends/cpu/kernels/gemm-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tvw::cpu {
+namespace HWY_NAMESPACE {
+
+// Whole vectors are stored: what lies behind is written later, or is not looked at.
+HWY_INLINE void copy_run(const float *from, float *to, int64_t count) {
+    const FloatTag d;
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes)
+        hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+    if (i < count)
+        hn::StoreU(load_first(d, count - i, from + i), d, to + i);
+}
+
+HWY_INLINE void clear_run(float *to, int64_t count) {
+    const FloatTag d;
+    for (int64_t i = 0; i < count; i += kLanes)
+        hn::StoreU(hn::Zero(d), d, to + i);
+}
+
+/// Lays out what pixels see of a group's channels.
+class Patches {
+public:
+    Patches(const ConvolutionCall &call, int64_t group)
+        : call_(call),
+          channels_(call.shape.in_channels / call.shape.groups),
+          first_channel_(group * channels_),
+          // Neighbours of a row lie side by side: one run.
+          dense_(call.x.pixel == channels_ && call.shape.dilation[1] == 1) {}
+
+    void lay_out(int64_t begin, int64_t end, float *to) const {
+        const int64_t height = call_.y.height;
+        const int64_t width = call_.y.width;
+        for (int64_t pixel = begin; pixel < end; ++pixel, to += call_.row)
+            lay_out_patch(pixel / (height * width), pixel / width % height, pixel % width, to);
+    }
+
+private:
+    void lay_out_patch(int64_t n, int64_t oy, int64_t ox, float *to) const {
+        const Convolution::Shape &s = call_.shape;
+        const int64_t top = oy * s.stride[0] - s.padding[0];
+        const int64_t left = ox * s.stride[1] - s.padding[1];
+        for (int64_t i = 0; i < s.kernel[0]; ++i, to += s.kernel[1] * channels_) {
+            const int64_t y = top + i * s.dilation[0];
+            if (y < 0 || y >= s.height)
+                clear_run(to, s.kernel[1] * channels_);
+            else
+                lay_out_line(call_.x.at(n, y, 0) + first_channel_, left, to);
+        }
+    }
+
+    HWY_INLINE void lay_out_line(const float *line, int64_t left, float *to) const {
+        const Convolution::Shape &s = call_.shape;
+        const int64_t end = left + s.kernel[1];
+        if (dense_ && left >= 0 && end <= s.width)
+            return copy_run(line + left * channels_, to, s.kernel[1] * channels_);
+        for (int64_t j = 0; j < s.kernel[1]; ++j, to += channels_) {
+            const int64_t x = left + j * s.dilation[1];
+            if (x < 0 || x >= s.width)
+                clear_run(to, channels_);
+            else
+                copy_run(line + x * call_.x.pixel, to, channels_);
+        }
+    }
+
+    const ConvolutionCall &call_;
+    int64_t channels_;
+    int64_t first_channel_;
+    bool dense_;
+};
+
+/// The product that gives a group's results from pixel `first` on.
+inline Product product_of(const ConvolutionCall &call, int64_t group, int64_t first, int64_t rows,
+                          const float *patches) {
+    const int64_t out = call.shape.out_channels / call.shape.groups;
+    const int64_t column = group * out;
+    Epilogue epilogue = call.epilogue;
+    if (epilogue.bias != nullptr)
+        epilogue.bias += column;
+    if (epilogue.residual != nullptr)
+        epilogue.residual += first * epilogue.residual_pixel + column;
+    return {patches,
+            call.row,
+            rows,
+            call.y.data + first * call.y.pixel + column,
+            call.y.pixel,
+            call.weights + group * panels_of(out) * call.shape.patch() * kPanel,
+            out,
+            call.shape.patch(),
+            epilogue};
+}
+
+void convolve_together(const ConvolutionCall &call) {
+    for (int64_t group = 0; group < call.shape.groups; ++group) {
+        const Patches patches(call, group);
+        parallel(call.pixels, [&](int64_t begin, int64_t end) {
+            patches.lay_out(begin, end, call.scratch + begin * call.row);
+        });
+        const Product product = product_of(call, group, 0, call.pixels, call.scratch);
+        const Tasks tasks(product);
+        parallel(tasks.count(),
+                 [&](int64_t begin, int64_t end) { multiply_tasks(tasks, begin, end); });
+    }
+}
+
+void convolve_apart(const ConvolutionCall &call) {
+    parallel(call.shape.groups * call.chunks, [&](int64_t begin, int64_t end) {
+        float *own = call.scratch + team_member() * call.chunk_floats();
+        for (int64_t unit = begin; unit < end; ++unit) {
+            const int64_t group = unit % call.shape.groups;
+            const int64_t first = call.begin(unit / call.shape.groups);
+            const int64_t last = call.begin(unit / call.shape.groups + 1);
+            Patches(call, group).lay_out(first, last, own);
+            const Product product = product_of(call, group, first, last - first, own);
+            const Tasks tasks(product);
+            multiply_tasks(tasks, 0, tasks.count());
+        }
+    });
+}
+
+void convolve_patches(const ConvolutionCall &call) {
+    call.apart ? convolve_apart(call) : convolve_together(call);
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace tvw::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tvw::cpu {
+
+HWY_EXPORT(convolve_patches);
+
+int64_t Convolution::Shape::out_size(int64_t size, size_t side) const {
+    const int64_t padded = size + padding[side] + padding[side + 2];
+    return (padded - dilation[side] * (kernel[side] - 1) - 1) / stride[side] + 1;
+}
+
+SharedFloats Convolution::pack(const float *weight, const Shape &shape) {
+    const int64_t in = shape.in_channels / shape.groups;
+    const int64_t out = shape.out_channels / shape.groups;
+    const int64_t taps = shape.kernel[0] * shape.kernel[1];
+    const int64_t group_floats = panels_of(out) * shape.patch() * kPanel;
+    const auto packed = aligned_floats(size_t(shape.groups * group_floats));
+    for (int64_t o = 0; o < shape.out_channels; ++o) {
+        const int64_t column = o % out;
+        float *to = packed.get() + o / out * group_floats +
+                    column / kPanel * shape.patch() * kPanel + column % kPanel;
+        const float *from = weight + o * in * taps;
+        for (int64_t tap = 0; tap < taps; ++tap)
+            for (int64_t i = 0; i < in; ++i)
+                to[(tap * in + i) * kPanel] = from[i * taps + tap];
+    }
+    return packed;
+}
+
+Convolution::Convolution(const Shape &shape, SharedFloats weights)
+    : shape_(shape), weights_(std::move(weights)) {}
+
+size_t Convolution::scratch_floats(int threads) const {
+    const ConvolutionCall call = lay_out(shape_, threads);
+    return size_t((call.apart ? threads : 1) * call.chunk_floats());
+}
+
+void Convolution::run(const Image<const float> &x, const Image<float> &y, const Epilogue &epilogue,
+                      float *scratch) const {
+    ConvolutionCall call = lay_out(shape_, team_size());
+    call.x = x;
+    call.y = y;
+    call.epilogue = epilogue;
+    call.weights = weights_.get();
+    call.scratch = scratch;
+    HWY_DYNAMIC_DISPATCH(convolve_patches)(call);
+}
+
+} // namespace tvw::cpu
+#endif
