@@ -20,6 +20,14 @@ void copy_block(const Copy::Dim &rows, const Copy::Dim &columns, const float *fr
                         size_t(columns.size) * sizeof(float));
         return;
     }
+    if (columns.size == 2 && columns.to == 1 && rows.from == 1 && rows.to == 2) {
+        // Two halves are interleaved, as ShuffleNet does with its channels.
+        for (int64_t i = 0; i < rows.size; ++i) {
+            to[2 * i] = from[i];
+            to[2 * i + 1] = from[columns.from + i];
+        }
+        return;
+    }
     for (int64_t first = 0; first < columns.size; first += kTile) {
         const int64_t end = std::min(first + kTile, columns.size);
         for (int64_t i = 0; i < rows.size; ++i) {

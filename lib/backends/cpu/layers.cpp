@@ -122,6 +122,11 @@ void depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
                 flops(planner.graph(), id) * 2); // it runs at half the speed of others
 }
 
+/// What a product costs in the planner's measure: few rows wait for the weights to come from memory.
+int64_t cost_of_gemm(const Planner &planner, ValueId id, int64_t rows) {
+    return flops(planner.graph(), id) * (rows < 4 ? 8 : 1);
+}
+
 std::shared_ptr<const PackedGemm> packed_gemm(Planner &planner, const Layer &layer) {
     return planner.cache().get(weight_name(planner, layer) + " GEMM", [&] {
         const HostTensor weight = layer.weight->contiguous();
@@ -160,7 +165,7 @@ void gemm_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
                                  epilogue.residual += rows * epilogue.residual_pixel;
                          }
                      }},
-                flops(planner.graph(), id));
+                cost_of_gemm(planner, id, rows));
 }
 
 void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const Layer &layer) {
@@ -189,7 +194,7 @@ void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const L
                          }
                          gemm->run(memory.at(x), x_stride, rows, memory.at(y), width, epilogue);
                      }},
-                flops(planner.graph(), id));
+                cost_of_gemm(planner, id, rows));
 }
 
 void convolution(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {

@@ -9,8 +9,8 @@
 namespace tvw::cpu {
 namespace {
 
-/// Below this a team costs more to wake than it saves.
-constexpr int64_t kLeastShared = 1'000'000;
+/// Below this, some microseconds of one thread, sharing costs more than it saves.
+constexpr int64_t kLeastShared = 300'000;
 
 } // namespace
 

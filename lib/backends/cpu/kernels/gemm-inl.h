@@ -222,18 +222,18 @@ struct Strip {
     const float *b;
     int64_t second;
     int64_t column; ///< its first
-    bool two;       ///< two vectors wide; one where AVX-512's last panel has no neighbour
+    bool two;       ///< two vectors wide; one where the last columns fill no more
 };
 
-inline int64_t strips_of(int64_t panels) {
-    return (panels * kPanel + kStrip - 1) / kStrip;
+inline int64_t strips_of(int64_t columns) {
+    return (columns + kStrip - 1) / kStrip;
 }
 
-inline Strip strip_at(const float *packed, int64_t panels, int64_t depth, int64_t number) {
+inline Strip strip_at(const float *packed, int64_t columns, int64_t depth, int64_t number) {
     const int64_t column = number * kStrip;
     const int64_t panel = column / kPanel;
     return {packed + panel * depth * kPanel + column % kPanel,
-            kStrip > kPanel ? depth * kPanel : kLanes, column, column + kStrip <= panels * kPanel};
+            kStrip > kPanel ? depth * kPanel : kLanes, column, column + kLanes < columns};
 }
 
 /// Lets a block fetch its share of the strip after this one, which lies behind it in memory.
@@ -308,6 +308,8 @@ inline Finish finish_for(int activation) {
 // Rows · depth that pass by each strip: half of a small second-level cache.
 constexpr int64_t kChunkFloats = 64 * 1024;
 constexpr int64_t kFewRows = 3;
+// Products of a task, which takes about a microsecond: enough to be worth fetching.
+constexpr int64_t kLeastProducts = 48 * 1024;
 
 // Few rows: sums for kUnroll values of k, since one alone would wait for its own last addition.
 template<int kRows, bool kTwo>
@@ -434,35 +436,40 @@ private:
     bool in_registers_;
 };
 
-/// A product cut into what threads take: a strip of columns for a chunk of rows, which stays in the
-/// second-level cache while one strip after the other passes by.
+/// A product cut into what threads take: a strip of columns for some blocks of a chunk of rows. A
+/// chunk stays in the second-level cache while one strip after the other passes by.
 struct Tasks {
     const Product &product;
-    int64_t panels;
     int64_t strips;
     int64_t chunks;
+    int64_t slabs; ///< of a chunk's blocks
 
     explicit Tasks(const Product &p)
         : product(p),
-          panels(panels_of(p.out)),
-          strips(strips_of(panels)),
-          chunks((p.rows + most_rows(p) - 1) / most_rows(p)) {}
+          strips(strips_of(p.out)),
+          chunks((p.rows + most_rows(p) - 1) / most_rows(p)) {
+        const int64_t blocks = RowBlocks((p.rows + chunks - 1) / chunks).count;
+        const int64_t least = std::max<int64_t>(kLeastProducts / (kMaxRows * kStrip * p.in), 1);
+        slabs = (blocks + least - 1) / least;
+    }
 
     static int64_t most_rows(const Product &p) {
         return std::max<int64_t>(kChunkFloats / p.in, 8 * kMaxRows);
     }
-    int64_t count() const { return chunks * strips; }
+    int64_t count() const { return chunks * strips * slabs; }
 };
 
 inline void multiply_tasks(const Tasks &tasks, int64_t begin, int64_t end) {
     const Product &p = tasks.product;
     const Multiplier multiplier(p);
     for (int64_t task = begin; task < end; ++task) {
-        const int64_t chunk = task / tasks.strips;
+        const int64_t slab = task % tasks.slabs;
+        const int64_t chunk = task / tasks.slabs / tasks.strips;
+        const Strip strip = strip_at(p.packed, p.out, p.in, task / tasks.slabs % tasks.strips);
         const int64_t first = p.rows * chunk / tasks.chunks;
         const RowBlocks blocks(p.rows * (chunk + 1) / tasks.chunks - first);
-        const Strip strip = strip_at(p.packed, tasks.panels, p.in, task % tasks.strips);
-        for (int64_t block = 0; block < blocks.count; ++block)
+        const int64_t last = blocks.count * (slab + 1) / tasks.slabs;
+        for (int64_t block = blocks.count * slab / tasks.slabs; block < last; ++block)
             multiplier.run(blocks, block, first, strip);
     }
 }

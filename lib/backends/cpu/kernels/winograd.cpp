@@ -224,12 +224,13 @@ void transform_inputs(const WinogradCall &call, int64_t first, int64_t begin, in
 void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int64_t end) {
     const int64_t depth = call.shape.in_channels;
     const int64_t panels = panels_of(call.shape.out_channels);
-    const int64_t strips = strips_of(panels);
+    const int64_t strips = strips_of(call.shape.out_channels);
     const RowBlocks blocks(tiles);
     for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t point = unit / strips;
         const Strip strip =
-            strip_at(call.weights + point * panels * depth * kPanel, panels, depth, unit % strips);
+            strip_at(call.weights + point * panels * depth * kPanel,
+                     call.shape.out_channels, depth, unit % strips);
         const float *v = call.v + point * call.v_point;
         float *m = call.m + point * call.m_point + strip.column;
         for (int64_t i = 0; i < blocks.count; ++i) {
@@ -356,7 +357,7 @@ void transform_outputs(const WinogradCall &call, int64_t first, int64_t begin, i
 
 // All threads work on one chunk of tiles after the other.
 void convolve_together(const WinogradCall &call) {
-    const int64_t units = kPoints * strips_of(panels_of(call.shape.out_channels));
+    const int64_t units = kPoints * strips_of(call.shape.out_channels);
     for (int64_t chunk = 0; chunk < call.chunks; ++chunk) {
         const int64_t first = call.begin(chunk);
         const int64_t tiles = call.begin(chunk + 1) - first;
@@ -372,7 +373,7 @@ void convolve_together(const WinogradCall &call) {
 }
 
 void convolve_apart(const WinogradCall &call) {
-    const int64_t units = kPoints * strips_of(panels_of(call.shape.out_channels));
+    const int64_t units = kPoints * strips_of(call.shape.out_channels);
     parallel(call.chunks, [&](int64_t begin, int64_t end) {
         WinogradCall own = call;
         own.v += team_member() * call.chunk_floats();
