@@ -462,15 +462,18 @@ struct Tasks {
 inline void multiply_tasks(const Tasks &tasks, int64_t begin, int64_t end) {
     const Product &p = tasks.product;
     const Multiplier multiplier(p);
-    for (int64_t task = begin; task < end; ++task) {
-        const int64_t slab = task % tasks.slabs;
-        const int64_t chunk = task / tasks.slabs / tasks.strips;
-        const Strip strip = strip_at(p.packed, p.out, p.in, task / tasks.slabs % tasks.strips);
+    while (begin < end) {
+        const int64_t whole = begin / tasks.slabs; // strips of chunks before
+        const int64_t slab = begin % tasks.slabs;
+        const int64_t slab_end = std::min(slab + end - begin, tasks.slabs);
+        const int64_t chunk = whole / tasks.strips;
+        const Strip strip = strip_at(p.packed, p.out, p.in, whole % tasks.strips);
         const int64_t first = p.rows * chunk / tasks.chunks;
         const RowBlocks blocks(p.rows * (chunk + 1) / tasks.chunks - first);
-        const int64_t last = blocks.count * (slab + 1) / tasks.slabs;
+        const int64_t last = blocks.count * slab_end / tasks.slabs;
         for (int64_t block = blocks.count * slab / tasks.slabs; block < last; ++block)
             multiplier.run(blocks, block, first, strip);
+        begin += slab_end - slab;
     }
 }
 
