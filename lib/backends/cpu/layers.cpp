@@ -5,6 +5,7 @@
 #include "backends/cpu/kernels/convolution.h"
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/stem.h"
 #include "backends/cpu/kernels/winograd.h"
 #include "graph/operations.h"
 
@@ -42,9 +43,8 @@ const float *values_of(const HostTensor &tensor) {
     return tensor.values<float>().data();
 }
 
-/// What kernels on images have in common: x, y and what is done to y.
-struct ImageCall {
-    PlacedImage x;
+/// Where kernels write images, and what is done to results before.
+struct ImageOutput {
     PlacedImage y;
     std::optional<PlacedImage> residual;
     HostTensor bias; ///< without bytes: none
@@ -61,19 +61,33 @@ struct ImageCall {
         return epilogue;
     }
     std::vector<View> reads() const {
-        return residual ? std::vector<View>{x.view(), residual->view()}
-                        : std::vector<View>{x.view()};
+        return residual ? std::vector<View>{residual->view()} : std::vector<View>{};
+    }
+};
+
+ImageOutput image_output(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
+    std::optional<PlacedImage> residual;
+    if (layer.residual)
+        residual.emplace(planner.as_image(*layer.residual));
+    return {PlacedImage(planner.image_result(id)), residual,
+            layer.bias != nullptr ? layer.bias->contiguous() : HostTensor(), conv.activation};
+}
+
+/// A kernel from image to image.
+struct ImageCall : ImageOutput {
+    PlacedImage x;
+
+    std::vector<View> reads() const {
+        std::vector<View> reads = ImageOutput::reads();
+        reads.push_back(x.view());
+        return reads;
     }
 };
 
 ImageCall image_call(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
                      const std::optional<Scaled> &scaled = {}) {
     const PlacedImage x(scaled ? scaled->x : planner.as_image(layer.node.inputs[0]));
-    std::optional<PlacedImage> residual;
-    if (layer.residual)
-        residual.emplace(planner.as_image(*layer.residual));
-    return {x, PlacedImage(planner.image_result(id)), residual,
-            layer.bias != nullptr ? layer.bias->contiguous() : HostTensor(), conv.activation};
+    return {image_output(planner, id, conv, layer), x};
 }
 
 bool is_depthwise(const op::Conv2d &conv, const Layer &layer) {
@@ -122,7 +136,8 @@ void depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
                 flops(planner.graph(), id) * 2); // it runs at half the speed of others
 }
 
-/// What a product costs in the planner's measure: few rows wait for the weights to come from memory.
+/// What a product costs in the planner's measure: few rows wait for the weights to come from
+/// memory.
 int64_t cost_of_gemm(const Planner &planner, ValueId id, int64_t rows) {
     return flops(planner.graph(), id) * (rows < 4 ? 8 : 1);
 }
@@ -197,12 +212,45 @@ void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const L
                 cost_of_gemm(planner, id, rows));
 }
 
+/// Images as they come into a network: in planes, and few of them.
+bool is_stem(Planner &planner, const op::Conv2d &conv, const Layer &layer) {
+    constexpr int64_t kMostPlanes = 4;
+    const ValueId input = layer.node.inputs[0];
+    const int64_t planes = planner.graph().type(input).shape[1];
+    return conv.groups == 1 && conv.dilation == Size2{1, 1} && planes <= kMostPlanes &&
+           planner.view(input).strides[3] == 1;
+}
+
+void stem(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
+    const View x = planner.view(layer.node.inputs[0]);
+    const ImageOutput call = image_output(planner, id, conv, layer);
+    const Shape &w = layer.weight->shape();
+    const StemConvolution kernel(
+        {x.shape[0], x.shape[1], x.shape[2], x.shape[3], {w[2], w[3]}, conv.stride, conv.padding},
+        *packed_gemm(planner, layer));
+    const View scratch = planner.scratch(int64_t(kernel.scratch_floats()));
+    std::vector<View> reads = call.reads();
+    reads.push_back(x);
+    planner.add({.node = id,
+                 .kernel = "GEMM of planes",
+                 .reads = std::move(reads),
+                 .writes = {call.y.view(), scratch},
+                 .run =
+                     [=](const Memory &memory) {
+                         kernel.run({memory.at(x), x.strides[0], x.strides[1], x.strides[2]},
+                                    call.y.in<float>(memory), call.epilogue(memory),
+                                    memory.at(scratch));
+                     }},
+                flops(planner.graph(), id));
+}
+
 void convolution(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
     const ImageCall call = image_call(planner, id, conv, layer);
     const Shape &x = call.x.view().shape;
     const Shape &w = layer.weight->shape();
-    const Convolution::Shape shape{x[0],        x[2],          x[3],         x[1], w[0], {w[2], w[3]},
-                                   conv.stride, conv.dilation, conv.padding, conv.groups};
+    const Convolution::Shape shape{x[0],         x[2],         x[3],        x[1],
+                                   w[0],         {w[2], w[3]}, conv.stride, conv.dilation,
+                                   conv.padding, conv.groups};
     const auto weights = planner.cache().get(weight_name(planner, layer) + " patches", [&] {
         const HostTensor packed = layer.weight->contiguous();
         return std::make_shared<const SharedFloats>(Convolution::pack(values_of(packed), shape));
@@ -275,6 +323,8 @@ void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv) {
         return gemm_conv(planner, id, conv, layer, scaled);
     if (is_depthwise(conv, layer))
         return depthwise(planner, id, conv, layer);
+    if (is_stem(planner, conv, layer))
+        return stem(planner, id, conv, layer);
     if (const auto shape = winograd_shape(planner, conv, layer))
         return winograd(planner, id, conv, layer, *shape);
     convolution(planner, id, conv, layer);

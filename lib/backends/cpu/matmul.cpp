@@ -62,8 +62,15 @@ void lower_matmul(Planner &planner, ValueId id) {
                          for (int64_t i = 0; i < numel(shape) / (rows * out); ++i) {
                              pack_panels(memory.at(b.view) + b.offset(i, shape), out, b.column, in,
                                          b.row, panels);
-                             multiply({memory.at(a.view) + a.offset(i, shape), a.row, rows,
-                                       memory.at(y) + i * rows * out, out, panels, out, in, {}});
+                             multiply({memory.at(a.view) + a.offset(i, shape),
+                                       a.row,
+                                       rows,
+                                       memory.at(y) + i * rows * out,
+                                       out,
+                                       panels,
+                                       out,
+                                       in,
+                                       {}});
                          }
                      }},
                 flops(planner.graph(), id));

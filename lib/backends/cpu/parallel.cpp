@@ -46,7 +46,8 @@ public:
         const std::unique_lock caller(callers_, std::try_to_lock);
         if (!caller || uint64_t(count) >= kNothingLeft)
             return false;
-        while (helpers_ < threads - 1 && start_helper()) {}
+        while (helpers_ < threads - 1 && start_helper()) {
+        }
         const uint32_t job = open(threads, count, body, self);
         const int64_t own = work(job);
         // Who took a part is waited for; who has yet to wake is not.

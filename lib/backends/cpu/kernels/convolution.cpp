@@ -27,7 +27,7 @@ struct ConvolutionCall {
     float *scratch;
 
     int64_t pixels; ///< of all results
-    int64_t row;    ///< floats from one patch to the next; beyond a patch there is room for a vector
+    int64_t row; ///< floats from one patch to the next; beyond a patch there is room for a vector
     int64_t chunks; ///< of pixels
     bool apart;     ///< a chunk is one thread's
 
@@ -152,14 +152,10 @@ inline Product product_of(const ConvolutionCall &call, int64_t group, int64_t fi
         epilogue.bias += column;
     if (epilogue.residual != nullptr)
         epilogue.residual += first * epilogue.residual_pixel + column;
-    return {patches,
-            call.row,
-            rows,
-            call.y.data + first * call.y.pixel + column,
-            call.y.pixel,
-            call.weights + group * panels_of(out) * call.shape.patch() * kPanel,
-            out,
-            call.shape.patch(),
+    return {patches,      call.row,
+            rows,         call.y.data + first * call.y.pixel + column,
+            call.y.pixel, call.weights + group * panels_of(out) * call.shape.patch() * kPanel,
+            out,          call.shape.patch(),
             epilogue};
 }
 

@@ -59,10 +59,14 @@ struct Block {
     const float *bias;     ///< null for none
     const float *residual; ///< null for none
     int64_t residual_stride;
-    int activation;              ///< kNoActivation, or one of those that `fits_registers`
-    const float *next = nullptr; ///< what is multiplied later: fetched meanwhile; not null
-    int64_t next_step = 0;       ///< floats of it for each k
+    int activation;                   ///< kNoActivation, or one of those that `fits_registers`
+    const float *next = nullptr;      ///< what is multiplied later: fetched meanwhile; not null
+    int64_t next_step = 0;            ///< floats of it for each k
+    const int64_t *columns = nullptr; ///< [depth], see Columns
 };
+
+/// How the columns of A lie: side by side, or each where a list says.
+enum class Columns { kDense, kScattered };
 
 inline constexpr int kNoActivation = -1;
 
@@ -173,7 +177,7 @@ HWY_INLINE void finish(Sums<0, kRows, kTwo> &sums, const Block &block) {
     }
 }
 
-template<int kRows, bool kTwo>
+template<int kRows, bool kTwo, Columns kColumns>
 void multiply_block(const Block &block) {
     const FloatTag d;
     Sums<0, kRows, kTwo> sums;
@@ -187,33 +191,41 @@ void multiply_block(const Block &block) {
     int64_t index[3] = {0, block.a_stride, 2 * block.a_stride};
     const float *next = block.next;
     const int64_t next_step = block.next_step;
-    for (int64_t k = block.depth; k > 0; --k) {
+    for (int64_t k = 0; k < block.depth; ++k) {
+        if constexpr (kColumns == Columns::kScattered) {
+            index[0] = block.columns[k];
+            index[1] = index[0] + block.a_stride;
+            index[2] = index[1] + block.a_stride;
+        }
         const FloatVector b0 = hn::Load(d, b);
         const FloatVector b1 = kTwo ? hn::Load(d, b + second) : b0;
         __builtin_prefetch(next, 0, 2); // to the second-level cache
         next += next_step;
         sums.add(base, index, b0, b1);
         b += kPanel;
-        ++index[0];
-        ++index[1];
-        ++index[2];
+        if constexpr (kColumns == Columns::kDense) {
+            ++index[0];
+            ++index[1];
+            ++index[2];
+        }
     }
     finish(sums, block);
 }
 
 using Kernel = void (*)(const Block &);
 
-template<bool kTwo, int... kRows>
+template<bool kTwo, Columns kColumns, int... kRows>
 constexpr std::array<Kernel, sizeof...(kRows)>
 list_kernels(std::integer_sequence<int, kRows...> /*rows*/) {
-    return {&multiply_block<kRows + 1, kTwo>...};
+    return {&multiply_block<kRows + 1, kTwo, kColumns>...};
 }
 
 /// The microkernel for 1 ≤ rows ≤ kMaxRows and a strip of one vector or two.
+template<Columns kColumns = Columns::kDense>
 HWY_INLINE Kernel kernel_for(int64_t rows, bool two) {
     using Rows = std::make_integer_sequence<int, kMaxRows>;
-    static constexpr std::array<Kernel, kMaxRows> kOne = list_kernels<false>(Rows{});
-    static constexpr std::array<Kernel, kMaxRows> kTwo = list_kernels<true>(Rows{});
+    static constexpr std::array<Kernel, kMaxRows> kOne = list_kernels<false, kColumns>(Rows{});
+    static constexpr std::array<Kernel, kMaxRows> kTwo = list_kernels<true, kColumns>(Rows{});
     return (two ? kTwo : kOne)[size_t(rows - 1)];
 }
 
@@ -360,6 +372,7 @@ inline Kernel stream_kernel_for(int64_t rows, bool two) {
 }
 
 /// Multiplies blocks of rows by strips, and gives each what the microkernel cannot do.
+template<Columns kColumns>
 class Multiplier {
 public:
     explicit Multiplier(const Product &product)
@@ -372,9 +385,9 @@ public:
         const int64_t begin = first + blocks.begin(number);
         const int64_t rows = blocks.begin(number + 1) - blocks.begin(number);
         const int64_t columns = std::min(p_.out - strip.column, strip.two ? kStrip : kLanes);
-        const bool few = p_.rows <= kFewRows;
+        const bool few = kColumns == Columns::kDense && p_.rows <= kFewRows;
         const Kernel kernel =
-            few ? stream_kernel_for(rows, strip.two) : kernel_for(rows, strip.two);
+            few ? stream_kernel_for(rows, strip.two) : kernel_for<kColumns>(rows, strip.two);
         if (columns == (strip.two ? kStrip : kLanes))
             whole(kernel, begin, rows, strip, columns, number, blocks.count);
         else
@@ -392,17 +405,19 @@ private:
     }
 
     Block block_at(int64_t row, const Strip &strip, float *c, int64_t c_stride) const {
-        return {p_.x + row * p_.x_stride,
-                p_.x_stride,
-                strip.b,
-                strip.second,
-                p_.in,
-                c,
-                c_stride,
-                nullptr,
-                nullptr,
-                p_.epilogue.residual_pixel,
-                kNoActivation};
+        Block block{p_.x + row * p_.x_stride,
+                    p_.x_stride,
+                    strip.b,
+                    strip.second,
+                    p_.in,
+                    c,
+                    c_stride,
+                    nullptr,
+                    nullptr,
+                    p_.epilogue.residual_pixel,
+                    kNoActivation};
+        block.columns = p_.columns;
+        return block;
     }
 
     void whole(Kernel kernel, int64_t row, int64_t rows, const Strip &strip, int64_t columns,
@@ -445,9 +460,7 @@ struct Tasks {
     int64_t slabs; ///< of a chunk's blocks
 
     explicit Tasks(const Product &p)
-        : product(p),
-          strips(strips_of(p.out)),
-          chunks((p.rows + most_rows(p) - 1) / most_rows(p)) {
+        : product(p), strips(strips_of(p.out)), chunks((p.rows + most_rows(p) - 1) / most_rows(p)) {
         const int64_t blocks = RowBlocks((p.rows + chunks - 1) / chunks).count;
         const int64_t least = std::max<int64_t>(kLeastProducts / (kMaxRows * kStrip * p.in), 1);
         slabs = (blocks + least - 1) / least;
@@ -459,9 +472,10 @@ struct Tasks {
     int64_t count() const { return chunks * strips * slabs; }
 };
 
+template<Columns kColumns = Columns::kDense>
 inline void multiply_tasks(const Tasks &tasks, int64_t begin, int64_t end) {
     const Product &p = tasks.product;
-    const Multiplier multiplier(p);
+    const Multiplier<kColumns> multiplier(p);
     while (begin < end) {
         const int64_t whole = begin / tasks.slabs; // strips of chunks before
         const int64_t slab = begin % tasks.slabs;

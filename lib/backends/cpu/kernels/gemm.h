@@ -30,6 +30,7 @@ struct Product {
     int64_t out;
     int64_t in;
     Epilogue epilogue;
+    const int64_t *columns = nullptr; ///< [in], where those of x begin, if not side by side
 };
 
 void multiply(const Product &product);
@@ -47,6 +48,7 @@ public:
 
     int64_t out() const { return out_; }
     int64_t in() const { return in_; }
+    const float *packed() const { return packed_.get(); }
 
     /// What `run` needs where it is given a scale; it needs none otherwise.
     size_t scratch_floats(int64_t rows) const;

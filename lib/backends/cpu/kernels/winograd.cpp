@@ -228,9 +228,8 @@ void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int
     const RowBlocks blocks(tiles);
     for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t point = unit / strips;
-        const Strip strip =
-            strip_at(call.weights + point * panels * depth * kPanel,
-                     call.shape.out_channels, depth, unit % strips);
+        const Strip strip = strip_at(call.weights + point * panels * depth * kPanel,
+                                     call.shape.out_channels, depth, unit % strips);
         const float *v = call.v + point * call.v_point;
         float *m = call.m + point * call.m_point + strip.column;
         for (int64_t i = 0; i < blocks.count; ++i) {
