@@ -53,7 +53,7 @@ public:
           pixels_(shape.batch * shape.out_height() * shape.out_width()) {
         // Nothing follows the last pixel: a sanitizer sees what is read beyond it.
         x_ = numbers((s_.batch * s_.height * s_.width - 1) * x_pixel_ + s_.in_channels, random);
-        weight_ = numbers(s_.out_channels * s_.in_channels * 9, random);
+        weight_ = numbers(s_.out_channels * s_.in_channels / s_.groups * 9, random);
         bias_ = numbers(s_.out_channels, random);
         residual_ = numbers((pixels_ - 1) * residual_pixel_ + s_.out_channels, random);
         before_.assign(size_t(pixels_ * y_pixel_), kCanary);
@@ -135,6 +135,8 @@ private:
     }
 
     double sum_at(int64_t pixel, int64_t o) const {
+        const int64_t depth = s_.in_channels / s_.groups;
+        const int64_t first = o / (s_.out_channels / s_.groups) * depth;
         double sum = e_.bias ? double(bias_[size_t(o)]) : 0;
         if (e_.residual)
             sum += double(residual_[size_t(pixel * residual_pixel_ + o)]);
@@ -146,9 +148,10 @@ private:
             const int64_t column = x + i % 3;
             if (row < 0 || row >= s_.height || column < 0 || column >= s_.width)
                 continue;
-            const float *from = &x_[size_t(((n * s_.height + row) * s_.width + column) * x_pixel_)];
-            for (int64_t c = 0; c < s_.in_channels; ++c)
-                sum += double(from[c]) * double(weight_[size_t((o * s_.in_channels + c) * 9 + i)]);
+            const float *from =
+                &x_[size_t(((n * s_.height + row) * s_.width + column) * x_pixel_ + first)];
+            for (int64_t c = 0; c < depth; ++c)
+                sum += double(from[c]) * double(weight_[size_t((o * depth + c) * 9 + i)]);
         }
         return sum;
     }
@@ -194,6 +197,11 @@ Winograd::Shape random_shape(std::mt19937 &random) {
         between(std::max<int64_t>(1, 3 - shape.padding[1] - shape.padding[3]), 14, random);
     shape.in_channels = between(1, 40, random);
     shape.out_channels = between(1, 50, random);
+    if (between(0, 2, random) == 0) {
+        shape.groups = between(2, 4, random);
+        shape.in_channels = shape.groups * between(1, 20, random);
+        shape.out_channels = shape.groups * tvw::cpu::kPanel * between(1, 3, random);
+    }
     return shape;
 }
 
@@ -258,6 +266,13 @@ START_TEST(it_pays_where_tiles_are_many_and_channels_too) {
         const auto pays = [threads](int64_t side, int64_t in, int64_t out) {
             return tvw::cpu::winograd_pays({1, side, side, in, out, {1, 1, 1, 1}}, threads);
         };
+        const auto pays_in_groups = [threads](int64_t channels, int64_t groups) {
+            return tvw::cpu::winograd_pays({1, 28, 28, channels, channels, {1, 1, 1, 1}, groups},
+                                           threads);
+        };
+        ck_assert(pays_in_groups(64, 4));
+        ck_assert(!pays_in_groups(64, 16));
+        ck_assert(!pays_in_groups(72, 3)); // 24 each
         ck_assert(!pays(224, 3, 64));
         ck_assert(!pays(7, 512, 512));
         ck_assert(pays(55, 16, 64));

@@ -273,11 +273,11 @@ std::optional<Winograd::Shape> winograd_shape(const Planner &planner, const op::
                                               const Layer &layer) {
     const Shape &w = layer.weight->shape();
     const Shape &x = planner.graph().type(layer.node.inputs[0]).shape;
-    if (w[2] != 3 || w[3] != 3 || conv.groups != 1 || conv.stride != Size2{1, 1} ||
+    if (w[2] != 3 || w[3] != 3 || conv.stride != Size2{1, 1} ||
         conv.dilation != Size2{1, 1} ||
         std::ranges::any_of(conv.padding, [](int64_t side) { return side > 2; }))
         return std::nullopt;
-    const Winograd::Shape shape{x[0], x[2], x[3], w[1], w[0], conv.padding};
+    const Winograd::Shape shape{x[0], x[2], x[3], x[1], w[0], conv.padding, conv.groups};
     return winograd_pays(shape, planner.threads()) ? std::optional(shape) : std::nullopt;
 }
 
@@ -286,9 +286,10 @@ void winograd(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer 
     const ImageCall call = image_call(planner, id, conv, layer);
     const auto weights = planner.cache().get(weight_name(planner, layer) + " Winograd", [&] {
         const HostTensor packed = layer.weight->contiguous();
-        return Winograd::pack(values_of(packed), shape.out_channels, shape.in_channels);
+        return std::make_shared<const SharedFloats>(Winograd::pack(
+            values_of(packed), shape.out_channels, shape.in_channels / shape.groups));
     });
-    const Winograd kernel(shape, weights);
+    const Winograd kernel(shape, *weights);
     const View scratch = planner.scratch(int64_t(kernel.scratch_floats(planner.threads())));
     planner.add({.node = id,
                  .kernel = "Winograd F(4×4, 3×3)",

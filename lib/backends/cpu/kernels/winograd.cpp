@@ -72,7 +72,7 @@ WinogradCall lay_out(const Winograd::Shape &shape, int64_t threads) {
     call.v_row = odd_lines(shape.in_channels);
     call.m_row = odd_lines(panels_of(shape.out_channels) * kPanel);
 
-    const int64_t weights = kPoints * shape.in_channels * shape.out_channels;
+    const int64_t weights = kPoints * shape.in_channels / shape.groups * shape.out_channels;
     const bool few_weights = weights <= kMostSharedWeights;
     call.apart = call.tiles >= threads * kLeastChunks * kLeastTiles && few_weights;
     const int64_t workers = call.apart ? 1 : threads;
@@ -221,17 +221,26 @@ void transform_inputs(const WinogradCall &call, int64_t first, int64_t begin, in
     }
 }
 
+/// How many products a chunk is made of: those of all points, groups and their strips of columns.
+inline int64_t products_of(const WinogradCall &call) {
+    const int64_t groups = call.shape.groups;
+    return kPoints * groups * strips_of(call.shape.out_channels / groups);
+}
+
 void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int64_t end) {
-    const int64_t depth = call.shape.in_channels;
-    const int64_t panels = panels_of(call.shape.out_channels);
-    const int64_t strips = strips_of(call.shape.out_channels);
+    const int64_t groups = call.shape.groups;
+    const int64_t depth = call.shape.in_channels / groups;
+    const int64_t columns = call.shape.out_channels / groups;
+    const int64_t strips = strips_of(columns);
     const RowBlocks blocks(tiles);
     for (int64_t unit = begin; unit < end; ++unit) {
-        const int64_t point = unit / strips;
-        const Strip strip = strip_at(call.weights + point * panels * depth * kPanel,
-                                     call.shape.out_channels, depth, unit % strips);
-        const float *v = call.v + point * call.v_point;
-        float *m = call.m + point * call.m_point + strip.column;
+        const int64_t matrix = unit / strips; // of a point and a group
+        const int64_t point = matrix / groups;
+        const int64_t group = matrix % groups;
+        const Strip strip = strip_at(call.weights + matrix * panels_of(columns) * depth * kPanel,
+                                     columns, depth, unit % strips);
+        const float *v = call.v + point * call.v_point + group * depth;
+        float *m = call.m + point * call.m_point + group * columns + strip.column;
         for (int64_t i = 0; i < blocks.count; ++i) {
             const int64_t row = blocks.begin(i);
             Block block{v + row * call.v_row, call.v_row, strip.b, strip.second, depth,
@@ -356,7 +365,7 @@ void transform_outputs(const WinogradCall &call, int64_t first, int64_t begin, i
 
 // All threads work on one chunk of tiles after the other.
 void convolve_together(const WinogradCall &call) {
-    const int64_t units = kPoints * strips_of(call.shape.out_channels);
+    const int64_t units = products_of(call);
     for (int64_t chunk = 0; chunk < call.chunks; ++chunk) {
         const int64_t first = call.begin(chunk);
         const int64_t tiles = call.begin(chunk + 1) - first;
@@ -372,7 +381,7 @@ void convolve_together(const WinogradCall &call) {
 }
 
 void convolve_apart(const WinogradCall &call) {
-    const int64_t units = kPoints * strips_of(call.shape.out_channels);
+    const int64_t units = products_of(call);
     parallel(call.chunks, [&](int64_t begin, int64_t end) {
         WinogradCall own = call;
         own.v += team_member() * call.chunk_floats();
@@ -422,23 +431,22 @@ void transform_filter(const float *filter, double (&out)[kPoints]) {
 
 HWY_EXPORT(convolve);
 
-std::shared_ptr<const Winograd::PackedWeights>
-Winograd::pack(const float *weight, int64_t out_channels, int64_t in_channels) {
-    const int64_t point = panels_of(out_channels) * in_channels * kPanel;
+SharedFloats Winograd::pack(const float *weight, int64_t out_channels, int64_t group_channels) {
+    const int64_t point = panels_of(out_channels) * group_channels * kPanel;
     const auto values = aligned_floats(size_t(kPoints * point));
     for (int64_t o = 0; o < out_channels; ++o) {
-        for (int64_t i = 0; i < in_channels; ++i) {
+        for (int64_t i = 0; i < group_channels; ++i) {
             double transformed[kPoints];
-            transform_filter(weight + (o * in_channels + i) * 9, transformed);
-            float *to = &values[(o / kPanel * in_channels + i) * kPanel + o % kPanel];
+            transform_filter(weight + (o * group_channels + i) * 9, transformed);
+            float *to = &values[(o / kPanel * group_channels + i) * kPanel + o % kPanel];
             for (int64_t p = 0; p < kPoints; ++p)
                 to[p * point] = float(transformed[p]);
         }
     }
-    return std::make_shared<const PackedWeights>(PackedWeights{in_channels, out_channels, values});
+    return values;
 }
 
-Winograd::Winograd(const Shape &shape, std::shared_ptr<const PackedWeights> weights)
+Winograd::Winograd(const Shape &shape, SharedFloats weights)
     : shape_(shape), weights_(std::move(weights)) {}
 
 size_t Winograd::scratch_floats(int threads) const {
@@ -452,7 +460,7 @@ void Winograd::run(const Image<const float> &x, const Image<float> &y, const Epi
     call.x = x;
     call.y = y;
     call.epilogue = epilogue;
-    call.weights = weights_->values.get();
+    call.weights = weights_.get();
     std::fill_n(scratch, call.v_row, 0.0f);
     call.zeros = scratch;
     call.v = scratch + call.v_row;
@@ -462,25 +470,26 @@ void Winograd::run(const Image<const float> &x, const Image<float> &y, const Epi
 
 // The times are those of one Zen 3 core with AVX2; what decides is how they compare.
 bool winograd_pays(const Winograd::Shape &shape, int threads) {
+    const auto in = double(shape.in_channels / shape.groups); // that a result is made of
+    const auto out = double(shape.out_channels);
     // Where products are short, direct convolution has the better blocks. Not worth a measurement.
-    if (shape.in_channels < 16 || shape.out_channels < 16)
+    if (in < 16 || out < 16 ||
+        (shape.groups > 1 && shape.out_channels / shape.groups % kPanel != 0))
         return false;
-    constexpr double kProductNs = 1 / 48.5;      // direct convolution
-    constexpr double kPointProductNs = 1 / 43.0; // these are shorter
+    const double product_ns = 1 / (shape.groups == 1 ? 48.5 : 26.0); // direct convolution
+    constexpr double kPointProductNs = 1 / 43.0;                     // these are shorter
     constexpr double kTransformNs = 8.0;         // a tile of one channel, either way
     // Weights are read from memory each time, and a second thread adds little to its bandwidth.
     const double weight_ns = threads == 1 ? 0.4 : 0.25;
 
     const WinogradCall call = lay_out(shape, threads);
-    const auto in = double(shape.in_channels);
-    const auto out = double(shape.out_channels);
     const auto tiles = double(call.tiles);
     const auto pixels = double(shape.batch * shape.out_height() * shape.out_width());
     const double direct =
-        std::max(9 * pixels * in * out * kProductNs / threads, 9 * in * out * weight_ns);
+        std::max(9 * pixels * in * out * product_ns / threads, 9 * in * out * weight_ns);
     const double winograd = std::max(double(kPoints) * tiles * in * out * kPointProductNs / threads,
                                      double(kPoints) * in * out * weight_ns) +
-                            tiles * (in + out) * kTransformNs / threads;
+                            tiles * (double(shape.in_channels) + out) * kTransformNs / threads;
     return winograd < 0.9 * direct;
 }
 

@@ -13,7 +13,7 @@
 
 namespace tvw::cpu {
 
-/// Convolution 3×3 with stride 1, dilation 1 and one group. Each 4×4 tile of the result comes from
+/// Convolution 3×3 with stride 1 and dilation 1. Each 4×4 tile of the result comes from
 /// a 6×6 tile of the input; errors are about 1e-5 of the largest result.
 class Winograd {
 public:
@@ -25,24 +25,19 @@ public:
         int64_t in_channels;
         int64_t out_channels;
         std::array<int64_t, 4> padding; ///< top, left, bottom, right; 0 to 2 each
+        int64_t groups = 1;             ///< if several, of a multiple of kPanel results each
 
         int64_t out_height() const { return height + padding[0] + padding[2] - 2; }
         int64_t out_width() const { return width + padding[1] + padding[3] - 2; }
     };
 
-    struct PackedWeights {
-        int64_t in_channels;
-        int64_t out_channels;
-        SharedFloats values; ///< [36][panels][in_channels][kPanel], zero beyond out_channels
-    };
+    /// weight [out, in / groups, 3, 3], read here only and transformed in double precision, as
+    /// [36][panels][in / groups][kPanel], zero beyond out_channels.
+    static SharedFloats pack(const float *weight, int64_t out_channels, int64_t group_channels);
 
-    /// weight: [out, in, 3, 3], read here only; transformed in double precision.
-    static std::shared_ptr<const PackedWeights> pack(const float *weight, int64_t out_channels,
-                                                     int64_t in_channels);
-
-    Winograd(const Shape &shape, std::shared_ptr<const PackedWeights> weights);
+    Winograd(const Shape &shape, SharedFloats weights);
     Winograd(const Shape &shape, const float *weight)
-        : Winograd(shape, pack(weight, shape.out_channels, shape.in_channels)) {}
+        : Winograd(shape, pack(weight, shape.out_channels, shape.in_channels / shape.groups)) {}
 
     /// What `run` needs on a team of this size.
     size_t scratch_floats(int threads) const;
@@ -54,7 +49,7 @@ public:
 
 private:
     Shape shape_;
-    std::shared_ptr<const PackedWeights> weights_;
+    SharedFloats weights_;
 };
 
 /// Whether this is expected to beat a direct convolution that runs near the CPU's peak.
