@@ -4,8 +4,8 @@
 
 #include "backends/cpu/kernels/convolution.h"
 #include "backends/cpu/kernels/depthwise.h"
+#include "backends/cpu/kernels/direct.h"
 #include "backends/cpu/kernels/gemm.h"
-#include "backends/cpu/kernels/stem.h"
 #include "backends/cpu/kernels/winograd.h"
 #include "graph/operations.h"
 
@@ -212,34 +212,54 @@ void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const L
                 cost_of_gemm(planner, id, rows));
 }
 
-/// Images as they come into a network: in planes, and few of them.
-bool is_stem(Planner &planner, const op::Conv2d &conv, const Layer &layer) {
+/// The input of a convolution of which each result is made of little, so that it is best read where
+/// it lies: images in few planes, as they come into a network, and groups.
+std::optional<View> direct_input(Planner &planner, const op::Conv2d &conv, const Layer &layer) {
     constexpr int64_t kMostPlanes = 4;
     const ValueId input = layer.node.inputs[0];
-    const int64_t planes = planner.graph().type(input).shape[1];
-    return conv.groups == 1 && conv.dilation == Size2{1, 1} && planes <= kMostPlanes &&
-           planner.view(input).strides[3] == 1;
+    if (conv.groups > 1)
+        return planner.as_image(input);
+    if (planner.graph().type(input).shape[1] > kMostPlanes)
+        return std::nullopt;
+    const View view = planner.view(input);
+    return view.strides[3] == 1 ? view : planner.as_image(input);
 }
 
-void stem(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
-    const View x = planner.view(layer.node.inputs[0]);
+void direct(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
+            const View &x) {
     const ImageOutput call = image_output(planner, id, conv, layer);
     const Shape &w = layer.weight->shape();
-    const StemConvolution kernel(
-        {x.shape[0], x.shape[1], x.shape[2], x.shape[3], {w[2], w[3]}, conv.stride, conv.padding},
-        *packed_gemm(planner, layer));
+    const bool in_planes = conv.groups == 1 && x.strides[3] == 1;
+    const DirectConvolution::Shape shape{x.shape[0],
+                                         in_planes ? x.shape[1] : 1,
+                                         x.shape[2],
+                                         x.shape[3],
+                                         in_planes ? 1 : x.shape[1],
+                                         w[0],
+                                         {w[2], w[3]},
+                                         conv.stride,
+                                         conv.dilation,
+                                         conv.padding,
+                                         conv.groups};
+    const auto weights =
+        planner.cache().get(weight_name(planner, layer) + (in_planes ? " planes" : " direct"), [&] {
+            const HostTensor packed = layer.weight->contiguous();
+            return std::make_shared<const SharedFloats>(
+                DirectConvolution::pack(values_of(packed), shape));
+        });
+    const DirectConvolution kernel(shape, *weights);
     const View scratch = planner.scratch(int64_t(kernel.scratch_floats()));
     std::vector<View> reads = call.reads();
     reads.push_back(x);
     planner.add({.node = id,
-                 .kernel = "GEMM of planes",
+                 .kernel = in_planes ? "direct, of planes" : "direct",
                  .reads = std::move(reads),
                  .writes = {call.y.view(), scratch},
                  .run =
                      [=](const Memory &memory) {
-                         kernel.run({memory.at(x), x.strides[0], x.strides[1], x.strides[2]},
-                                    call.y.in<float>(memory), call.epilogue(memory),
-                                    memory.at(scratch));
+                         kernel.run(
+                             {memory.at(x), x.strides[0], x.strides[1], x.strides[2], x.strides[3]},
+                             call.y.in<float>(memory), call.epilogue(memory), memory.at(scratch));
                      }},
                 flops(planner.graph(), id));
 }
@@ -273,8 +293,7 @@ std::optional<Winograd::Shape> winograd_shape(const Planner &planner, const op::
                                               const Layer &layer) {
     const Shape &w = layer.weight->shape();
     const Shape &x = planner.graph().type(layer.node.inputs[0]).shape;
-    if (w[2] != 3 || w[3] != 3 || conv.stride != Size2{1, 1} ||
-        conv.dilation != Size2{1, 1} ||
+    if (w[2] != 3 || w[3] != 3 || conv.stride != Size2{1, 1} || conv.dilation != Size2{1, 1} ||
         std::ranges::any_of(conv.padding, [](int64_t side) { return side > 2; }))
         return std::nullopt;
     const Winograd::Shape shape{x[0], x[2], x[3], x[1], w[0], conv.padding, conv.groups};
@@ -324,10 +343,10 @@ void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv) {
         return gemm_conv(planner, id, conv, layer, scaled);
     if (is_depthwise(conv, layer))
         return depthwise(planner, id, conv, layer);
-    if (is_stem(planner, conv, layer))
-        return stem(planner, id, conv, layer);
     if (const auto shape = winograd_shape(planner, conv, layer))
         return winograd(planner, id, conv, layer, *shape);
+    if (const auto x = direct_input(planner, conv, layer))
+        return direct(planner, id, conv, layer, *x);
     convolution(planner, id, conv, layer);
 }
 

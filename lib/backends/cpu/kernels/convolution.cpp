@@ -147,16 +147,15 @@ inline Product product_of(const ConvolutionCall &call, int64_t group, int64_t fi
                           const float *patches) {
     const int64_t out = call.shape.out_channels / call.shape.groups;
     const int64_t column = group * out;
-    Epilogue epilogue = call.epilogue;
-    if (epilogue.bias != nullptr)
-        epilogue.bias += column;
-    if (epilogue.residual != nullptr)
-        epilogue.residual += first * epilogue.residual_pixel + column;
-    return {patches,      call.row,
-            rows,         call.y.data + first * call.y.pixel + column,
-            call.y.pixel, call.weights + group * panels_of(out) * call.shape.patch() * kPanel,
-            out,          call.shape.patch(),
-            epilogue};
+    return {patches,
+            call.row,
+            rows,
+            call.y.data + first * call.y.pixel + column,
+            call.y.pixel,
+            call.weights + group * panels_of(out) * call.shape.patch() * kPanel,
+            out,
+            call.shape.patch(),
+            call.epilogue.of(first, column)};
 }
 
 void convolve_together(const ConvolutionCall &call) {

@@ -420,6 +420,14 @@ private:
         return block;
     }
 
+    // Weights that all rows have in common soon are near.
+    static void prepare_next(Block &block, const Strip &strip, int64_t number, int64_t blocks) {
+        if constexpr (kColumns == Columns::kDense)
+            fetch_next(block, strip, number, blocks);
+        else
+            block.next = strip.b;
+    }
+
     void whole(Kernel kernel, int64_t row, int64_t rows, const Strip &strip, int64_t columns,
                int64_t number, int64_t blocks) const {
         float *y = p_.y + row * p_.y_stride + strip.column;
@@ -428,7 +436,7 @@ private:
         block.residual = residual_at(row, strip.column);
         if (in_registers_)
             block.activation = activation_number(p_.epilogue.activation);
-        fetch_next(block, strip, number, blocks);
+        prepare_next(block, strip, number, blocks);
         kernel(block);
         if (!in_registers_)
             finish_({y, p_.y_stride, y, p_.y_stride, rows, columns, nullptr, nullptr, 0});
@@ -439,7 +447,7 @@ private:
               int64_t number, int64_t blocks) const {
         HWY_ALIGN float sums[kMaxRows * kStrip];
         Block block = block_at(row, strip, sums, kStrip);
-        fetch_next(block, strip, number, blocks);
+        prepare_next(block, strip, number, blocks);
         kernel(block);
         finish_({sums, kStrip, p_.y + row * p_.y_stride + strip.column, p_.y_stride, rows, columns,
                  bias_at(strip.column), residual_at(row, strip.column),

@@ -32,6 +32,16 @@ struct Epilogue {
     const float *residual = nullptr; ///< an image of the result's size
     int64_t residual_pixel = 0;      ///< floats from one of its pixels to the next
     std::optional<op::ActivationKind> activation = {};
+
+    /// The same for a part of the result that begins at this pixel and channel.
+    Epilogue of(int64_t first_pixel, int64_t first_channel) const {
+        Epilogue part = *this;
+        if (bias != nullptr)
+            part.bias += first_channel;
+        if (residual != nullptr)
+            part.residual += first_pixel * residual_pixel + first_channel;
+        return part;
+    }
 };
 
 } // namespace tvw::cpu
