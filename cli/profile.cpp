@@ -3,6 +3,7 @@
 #include "command.h"
 #include "json.h"
 #include "measure.h"
+#include "table.h"
 
 #include <fmt/format.h>
 
@@ -108,16 +109,6 @@ std::string picture(const Measured &measured, const std::vector<NodeTime> &times
                                         .times = times});
 }
 
-/// As many columns as a terminal shows; "×" is two bytes and one of them.
-size_t columns(std::string_view text) {
-    return size_t(
-        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-std::string padded(std::string_view text, size_t width) {
-    return std::string(text) + std::string(width - std::min(width, columns(text)), ' ');
-}
-
 /// Milliseconds, share and speed; the last only where operations were counted.
 std::string figures(double milliseconds, int64_t operations, const Cost &total) {
     std::string text =
@@ -132,22 +123,13 @@ constexpr const char *kFigures = "       ms    share  GFLOP/s";
 void print_nodes(const std::vector<NodeTime> &times, size_t top, const Cost &total) {
     const std::vector<NodeTime> shown(times.begin(),
                                       times.begin() + long(std::min(top, times.size())));
-    using Row = std::vector<std::string>;
-    std::vector<Row> rows{{"node", "op", "result", "kernel"}};
+    std::vector<std::vector<std::string>> rows{{"node", "op", "result", "kernel"}};
     for (const NodeTime &time : shown)
         rows.push_back({time.node, time.op, shape_text(time.shape), time.kernel});
-    std::vector<size_t> widths(rows[0].size());
-    for (const Row &row : rows) {
-        for (size_t i = 0; i < row.size(); ++i)
-            widths[i] = std::max(widths[i], columns(row[i]));
-    }
-    for (size_t i = 0; i < rows.size(); ++i) {
-        for (size_t column = 0; column < widths.size(); ++column)
-            fmt::print("{}  ", padded(rows[i][column], widths[column]));
-        fmt::print("{}\n", i == 0
-                               ? kFigures
-                               : figures(shown[i - 1].median_ms, shown[i - 1].operations, total));
-    }
+    const std::vector<std::string> lines = table_lines(rows);
+    fmt::print("{}{}\n", lines[0], kFigures);
+    for (size_t i = 0; i < shown.size(); ++i)
+        fmt::print("{}{}\n", lines[i + 1], figures(shown[i].median_ms, shown[i].operations, total));
     if (shown.size() < times.size())
         fmt::print("… and {} more, --top 0 shows all\n", times.size() - shown.size());
 }

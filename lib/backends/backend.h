@@ -22,7 +22,8 @@ public:
     /// One tensor for each input of the graph, in order and of its type. The graph's outputs by
     /// name and in order, into the tensors that are there where they fit and nobody shares them.
     virtual void run(PlanInputs inputs, std::vector<NamedTensor> &outputs) = 0;
-    /// What each node takes, in the order in which they run: the median of `rounds` runs.
+    /// What each node takes, in the order in which they run: the median of `rounds` runs. After 0
+    /// rounds there is no time, but all else.
     virtual std::vector<NodeTime> profile(PlanInputs /*inputs*/, int /*rounds*/) {
         throw Error(ErrorKind::kNotSupported,
                     "this backend does not measure its nodes: use the backend \"auto\"");

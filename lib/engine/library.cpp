@@ -95,6 +95,25 @@ public:
 
     double operations(const GraphRequest &request) override { return flops(graph_of(request)); }
 
+    std::vector<NodeTime> kernels(const GraphRequest &request) override {
+        EngineConfig config;
+        config.builder = request.builder;
+        config.arguments = request.arguments;
+        const Shape shape = graph_of(request).type(0).shape;
+        const std::shared_ptr<Network> network = shared_network(config);
+        std::vector<NodeTime> kernels;
+        try {
+            execute(config.threads, [&] {
+                kernels =
+                    network->profile({{"input", HostTensor::zeros(DType::kFloat32, shape)}}, 0);
+            });
+        } catch (const Error &error) {
+            if (error.kind() != ErrorKind::kNotSupported)
+                throw;
+        }
+        return kernels;
+    }
+
     std::vector<ParameterSpec> parameters(std::string_view name,
                                           const Arguments &arguments) override {
         const nn::Builder &builder = find_builder(name);

@@ -45,6 +45,7 @@ void lower_aten(Planner &planner, ValueId id) {
     const View result = planner.row_major_result(id);
     planner.add({.node = id,
                  .kernel = "LibTorch",
+                 .reason = "no kernel takes it",
                  .reads = inputs,
                  .writes = {result},
                  .run =

@@ -77,6 +77,8 @@ void lower_attention(Planner &planner, ValueId id, const op::Attention &attentio
     planner.add(
         {.node = id,
          .kernel = attention.rows ? "attention over rows" : "attention",
+         .reason =
+             attention.rows ? "windows are read where they lie" : "scores never leave the caches",
          .reads = std::move(reads),
          .writes = {y, scratch},
          .run =

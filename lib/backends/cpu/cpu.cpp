@@ -112,14 +112,18 @@ std::vector<NodeTime> CpuPlan::profile(PlanInputs inputs, int rounds) {
     std::vector<NodeTime> nodes;
     for (size_t i = 0; i < planned_.steps.size(); ++i) {
         const Step &step = planned_.steps[i];
-        std::ranges::nth_element(times[i], times[i].begin() + rounds / 2);
-        const double median = times[i][size_t(rounds / 2)];
+        double median = 0;
+        if (rounds > 0) {
+            std::ranges::nth_element(times[i], times[i].begin() + rounds / 2);
+            median = times[i][size_t(rounds / 2)];
+        }
         if (!nodes.empty() && nodes.back().node == step.name) { // further steps of one node
             nodes.back().kernel += " + " + step.kernel;
             nodes.back().median_ms += median;
             continue;
         }
-        nodes.push_back({step.name, step.op, step.kernel, median, step.operations, step.shape});
+        nodes.push_back(
+            {step.name, step.op, step.kernel, step.reason, median, step.operations, step.shape});
     }
     return nodes;
 }

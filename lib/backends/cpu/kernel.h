@@ -50,6 +50,7 @@ private:
 struct Step {
     ValueId node;             ///< that it is done for
     std::string kernel;       ///< "Winograd F(4×4, 3×3)", "GEMM of patches"
+    std::string reason = {};  ///< why this one
     std::vector<View> reads;  ///< what must be there
     std::vector<View> writes; ///< results and scratch
     std::function<void(const Memory &)> run;

@@ -123,17 +123,19 @@ void depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
     if (adds_up)
         planner.set_sums(id, sums);
     const View scratch = planner.scratch(kernel.scratch_floats(adds_up));
-    planner.add({.node = id,
-                 .kernel = adds_up ? "depthwise with sums" : "depthwise",
-                 .reads = call.reads(),
-                 .writes = {call.y.view(), sums, scratch},
-                 .run =
-                     [=](const Memory &memory) {
-                         kernel.run(call.x.in<const float>(memory), call.y.in<float>(memory),
-                                    call.epilogue(memory), memory.at(scratch),
-                                    adds_up ? memory.at(sums) : nullptr);
-                     }},
-                flops(planner.graph(), id) * 2); // it runs at half the speed of others
+    planner.add(
+        {.node = id,
+         .kernel = adds_up ? "depthwise with sums" : "depthwise",
+         .reason = adds_up ? "the mean of its channels is wanted too" : "a kernel for each channel",
+         .reads = call.reads(),
+         .writes = {call.y.view(), sums, scratch},
+         .run =
+             [=](const Memory &memory) {
+                 kernel.run(call.x.in<const float>(memory), call.y.in<float>(memory),
+                            call.epilogue(memory), memory.at(scratch),
+                            adds_up ? memory.at(sums) : nullptr);
+             }},
+        flops(planner.graph(), id) * 2); // it runs at half the speed of others
 }
 
 /// What a product costs in the planner's measure: few rows wait for the weights to come from
@@ -164,6 +166,7 @@ void gemm_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
         reads.push_back(scaled->scale);
     planner.add({.node = id,
                  .kernel = scaled ? "GEMM of scaled" : "GEMM",
+                 .reason = scaled ? "1×1, of channels that are yet to be scaled" : "1×1",
                  .reads = std::move(reads),
                  .writes = {call.y.view(), scratch},
                  .run =
@@ -196,6 +199,7 @@ void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const L
     const HostTensor bias = layer.bias != nullptr ? layer.bias->contiguous() : HostTensor();
     planner.add({.node = id,
                  .kernel = "GEMM",
+                 .reason = rows < 4 ? "few rows: the weights are streamed" : "",
                  .reads = residual ? std::vector<View>{x, *residual} : std::vector<View>{x},
                  .writes = {y},
                  .run =
@@ -251,17 +255,19 @@ void direct(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &l
     const View scratch = planner.scratch(int64_t(kernel.scratch_floats()));
     std::vector<View> reads = call.reads();
     reads.push_back(x);
-    planner.add({.node = id,
-                 .kernel = in_planes ? "direct, of planes" : "direct",
-                 .reads = std::move(reads),
-                 .writes = {call.y.view(), scratch},
-                 .run =
-                     [=](const Memory &memory) {
-                         kernel.run(
-                             {memory.at(x), x.strides[0], x.strides[1], x.strides[2], x.strides[3]},
-                             call.y.in<float>(memory), call.epilogue(memory), memory.at(scratch));
-                     }},
-                flops(planner.graph(), id));
+    planner.add(
+        {.node = id,
+         .kernel = in_planes ? "direct, of planes" : "direct",
+         .reason =
+             in_planes ? "few planes, read where they lie" : "small groups, read where they lie",
+         .reads = std::move(reads),
+         .writes = {call.y.view(), scratch},
+         .run =
+             [=](const Memory &memory) {
+                 kernel.run({memory.at(x), x.strides[0], x.strides[1], x.strides[2], x.strides[3]},
+                            call.y.in<float>(memory), call.epilogue(memory), memory.at(scratch));
+             }},
+        flops(planner.graph(), id));
 }
 
 void convolution(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
@@ -279,6 +285,7 @@ void convolution(Planner &planner, ValueId id, const op::Conv2d &conv, const Lay
     const View scratch = planner.scratch(int64_t(kernel.scratch_floats(planner.threads())));
     planner.add({.node = id,
                  .kernel = "GEMM of patches",
+                 .reason = "Winograd does not take it or does not pay",
                  .reads = call.reads(),
                  .writes = {call.y.view(), scratch},
                  .run =
@@ -312,6 +319,7 @@ void winograd(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer 
     const View scratch = planner.scratch(int64_t(kernel.scratch_floats(planner.threads())));
     planner.add({.node = id,
                  .kernel = "Winograd F(4×4, 3×3)",
+                 .reason = "3×3, a quarter of the products pays for the transforms",
                  .reads = call.reads(),
                  .writes = {call.y.view(), scratch},
                  .run =

@@ -53,6 +53,7 @@ void lower_matmul(Planner &planner, ValueId id) {
     const View packed = planner.scratch(panels_of(out) * in * kPanel);
     planner.add({.node = id,
                  .kernel = "GEMM, packed in each run",
+                 .reason = "both matrices are computed",
                  .reads = {a.view, b.view},
                  .writes = {y, packed},
                  .run =

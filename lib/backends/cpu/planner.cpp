@@ -171,6 +171,7 @@ void Planner::copy(ValueId node, const View &from, const View &to) {
     const Copy copy = make_copy(from, to);
     add({.node = node,
          .kernel = "copy",
+         .reason = "it must lie otherwise for those who read it",
          .reads = {from},
          .writes = {to},
          .run = [=](const Memory &memory) { copy.run(memory.at(from), memory.at(to)); }},

@@ -57,7 +57,8 @@ TVW_API EngineConfig engine_config(const Weights &weights, const Arguments &give
 struct NodeTime {
     std::string node;       ///< its name in the graph
     std::string op;         ///< "conv2d"
-    std::string kernel;     ///< what computes it, and why where there was a choice
+    std::string kernel;     ///< what computes it: "Winograd F(4×4, 3×3)"
+    std::string reason;     ///< why that one; empty where there is no other
     double median_ms = 0;   ///< of the rounds
     int64_t operations = 0; ///< multiplications and additions; 0: not counted
     Shape shape;            ///< of the result
@@ -121,6 +122,9 @@ public:
     /// Multiplications and additions of one run: those of convolutions, linear layers and matrix
     /// products, which are nearly all.
     virtual double operations(const GraphRequest &request) = 0;
+    /// What computes each node on the CPU, in order; nothing is measured. Empty where LibTorch's
+    /// operators compute all of them.
+    virtual std::vector<NodeTime> kernels(const GraphRequest &request) = 0;
     /// Every key a checkpoint of this builder must hold, from shapes alone.
     virtual std::vector<ParameterSpec> parameters(std::string_view builder,
                                                   const Arguments &arguments) = 0;
