@@ -22,8 +22,9 @@ using Clock = std::chrono::steady_clock;
 // How long a helper looks out for more work before it sleeps: longer than the steps of a model that
 // one thread does alone, much shorter than the pause between two frames.
 constexpr std::chrono::microseconds kLookOut{100};
-// How long who waits for the last part keeps its CPU: it may be the one that the part needs.
-constexpr int kPausesBeforeYield = 5'000;
+// How long who waits for the last part keeps its CPU: the one who does it may have lost its own to
+// another program, and goes on here as soon as this is free.
+constexpr int kPausesBeforeSleep = 1'000;
 
 void pause_briefly() {
 #if defined(__x86_64__)
@@ -49,14 +50,8 @@ public:
         while (helpers_ < threads - 1 && start_helper()) {
         }
         const uint32_t job = open(threads, count, body, self);
-        const int64_t own = work(job);
         // Who took a part is waited for; who has yet to wake is not.
-        for (int i = 0; own + done_.load(std::memory_order_acquire) < count; ++i) {
-            if (i < kPausesBeforeYield)
-                pause_briefly();
-            else
-                std::this_thread::yield();
-        }
+        wait_for_helpers(count - work(job));
         return true;
     }
 
@@ -110,6 +105,27 @@ private:
         }
     }
 
+    void wait_for_helpers(int64_t items) {
+        const auto all_done = [&] { return done_.load(std::memory_order_seq_cst) == items; };
+        for (int i = 0; i < kPausesBeforeSleep; ++i) {
+            if (all_done())
+                return;
+            pause_briefly();
+        }
+        std::unique_lock lock(mutex_);
+        waiting_.store(true, std::memory_order_seq_cst);
+        finished_.wait(lock, all_done);
+        waiting_.store(false, std::memory_order_relaxed);
+    }
+
+    void report(int64_t done) {
+        done_.fetch_add(done, std::memory_order_seq_cst);
+        if (waiting_.load(std::memory_order_seq_cst)) {
+            { const std::lock_guard lock(mutex_); }
+            finished_.notify_one();
+        }
+    }
+
     bool start_helper() {
         try {
             std::thread thread([this, number = helpers_ + 1] { help(number); });
@@ -126,10 +142,10 @@ private:
         member = number;
         for (uint32_t seen = 0;;) {
             seen = wait_for_other_than(seen);
-            if (number < threads_.load(std::memory_order_acquire)) {
-                const int64_t done = work(seen);
-                done_.fetch_add(done, std::memory_order_release);
-            }
+            if (number >= threads_.load(std::memory_order_acquire))
+                continue;
+            if (const int64_t done = work(seen); done > 0)
+                report(done);
         }
     }
 
@@ -164,6 +180,8 @@ private:
 
     std::mutex mutex_; ///< of those who sleep
     std::condition_variable opened_;
+    std::condition_variable finished_;
+    std::atomic<bool> waiting_ = false; ///< who is helped sleeps
     std::atomic<int> asleep_ = 0;
 };
 
