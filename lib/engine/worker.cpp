@@ -8,7 +8,7 @@
 namespace tvw {
 
 Worker &Worker::instance() {
-    // Never destroyed: joining at exit would wait for OpenMP threads that may be gone by then.
+    // Never destroyed: joining at exit would wait for threads that may be gone by then.
     static auto *worker = new Worker;
     return *worker;
 }
