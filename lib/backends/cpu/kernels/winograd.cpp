@@ -478,7 +478,7 @@ bool winograd_pays(const Winograd::Shape &shape, int threads) {
         return false;
     const double product_ns = 1 / (shape.groups == 1 ? 48.5 : 26.0); // direct convolution
     constexpr double kPointProductNs = 1 / 43.0;                     // these are shorter
-    constexpr double kTransformNs = 8.0;         // a tile of one channel, either way
+    constexpr double kTransformNs = 8.0; // a tile of one channel, either way
     // Weights are read from memory each time, and a second thread adds little to its bandwidth.
     const double weight_ns = threads == 1 ? 0.4 : 0.25;
 
