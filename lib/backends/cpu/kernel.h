@@ -55,12 +55,13 @@ struct Step {
     std::vector<View> writes; ///< results and scratch
     std::function<void(const Memory &)> run;
 
+    int64_t operations = 0; ///< of further nodes that are done on the way; then of this one, too
+
     // Of the planner.
     int threads = 1;
     std::string name = {}; ///< of the node, which is gone when the plan runs
     std::string op = {};
     Shape shape = {};
-    int64_t operations = 0;
 };
 
 } // namespace tvw::cpu

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Convolutions and linear layers.
+#include "backends/cpu/layer.h"
 #include "backends/cpu/lower.h"
 
 #include "backends/cpu/kernels/convolution.h"
@@ -14,110 +15,13 @@
 namespace tvw::cpu {
 namespace {
 
-/// A layer's inputs: x, weight, and what else there is.
-struct Layer {
-    const Node &node;
-    const HostTensor *weight;
-    const HostTensor *bias;
-    std::optional<ValueId> residual;
-};
-
-Layer layer_of(const Planner &planner, ValueId id) {
-    const Node &node = planner.graph().node(id);
-    const size_t count = node.inputs.size();
-    return {node, planner.constant(node.inputs[1]),
-            count > 2 ? planner.constant(node.inputs[2]) : nullptr,
-            count > 3 ? std::optional(node.inputs[3]) : std::nullopt};
-}
-
-/// Parameters that are known beforehand, as all builders' are.
-bool has_constants(const Layer &layer) {
-    return layer.weight != nullptr && (layer.node.inputs.size() < 3 || layer.bias != nullptr);
-}
-
-const std::string &weight_name(const Planner &planner, const Layer &layer) {
-    return planner.graph().node(layer.node.inputs[1]).name;
-}
-
-const float *values_of(const HostTensor &tensor) {
-    return tensor.values<float>().data();
-}
-
-/// Where kernels write images, and what is done to results before.
-struct ImageOutput {
-    PlacedImage y;
-    std::optional<PlacedImage> residual;
-    HostTensor bias; ///< without bytes: none
-    std::optional<op::ActivationKind> activation;
-
-    Epilogue epilogue(const Memory &memory) const {
-        Epilogue epilogue{.activation = activation};
-        if (bias.has_data())
-            epilogue.bias = values_of(bias);
-        if (residual) {
-            epilogue.residual = memory.at(residual->view());
-            epilogue.residual_pixel = residual->pixel();
-        }
-        return epilogue;
-    }
-    std::vector<View> reads() const {
-        return residual ? std::vector<View>{residual->view()} : std::vector<View>{};
-    }
-};
-
-ImageOutput image_output(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
-    std::optional<PlacedImage> residual;
-    if (layer.residual)
-        residual.emplace(planner.as_image(*layer.residual));
-    return {PlacedImage(planner.image_result(id)), residual,
-            layer.bias != nullptr ? layer.bias->contiguous() : HostTensor(), conv.activation};
-}
-
-/// A kernel from image to image.
-struct ImageCall : ImageOutput {
-    PlacedImage x;
-
-    std::vector<View> reads() const {
-        std::vector<View> reads = ImageOutput::reads();
-        reads.push_back(x.view());
-        return reads;
-    }
-};
-
-ImageCall image_call(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
-                     const std::optional<Scaled> &scaled = {}) {
-    const PlacedImage x(scaled ? scaled->x : planner.as_image(layer.node.inputs[0]));
-    return {image_output(planner, id, conv, layer), x};
-}
-
-bool is_depthwise(const op::Conv2d &conv, const Layer &layer) {
-    const Shape &weight = layer.weight->shape();
-    return conv.groups > 1 && weight[1] == 1 && weight[0] == conv.groups;
-}
-
-/// Whether the mean of each channel is wanted, as squeeze-excitation does.
-bool is_averaged(const Planner &planner, ValueId id) {
-    return std::ranges::any_of(planner.users(id), [&](ValueId user) {
-        if (user < 0)
-            return false;
-        const Op &op = planner.graph().node(user).op;
-        const auto *pool = std::get_if<op::AdaptiveAvgPool2d>(&op);
-        return std::holds_alternative<op::SpatialMean>(op) ||
-               (pool != nullptr && pool->output == Size2{1, 1});
-    });
-}
-
 void depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
     const Shape &w = layer.weight->shape();
     const ImageCall call = image_call(planner, id, conv, layer);
     const Shape &x = call.x.view().shape;
-    const auto weight = planner.cache().get(weight_name(planner, layer) + " depthwise", [&] {
-        const HostTensor packed = layer.weight->contiguous();
-        return std::make_shared<const DepthwiseWeight>(
-            pack_depthwise(values_of(packed), w[0], {w[2], w[3]}));
-    });
     const Depthwise kernel(
-        {x[0], x[2], x[3], x[1], {w[2], w[3]}, conv.stride, conv.dilation, conv.padding}, *weight);
+        {x[0], x[2], x[3], x[1], {w[2], w[3]}, conv.stride, conv.dilation, conv.padding},
+        depthwise_weight(planner, layer));
     const bool adds_up = is_averaged(planner, id);
     const View sums = planner.scratch(adds_up ? x[0] * x[1] : 0);
     if (adds_up)
@@ -142,15 +46,6 @@ void depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
 /// memory.
 int64_t cost_of_gemm(const Planner &planner, ValueId id, int64_t rows) {
     return flops(planner.graph(), id) * (rows < 4 ? 8 : 1);
-}
-
-std::shared_ptr<const PackedGemm> packed_gemm(Planner &planner, const Layer &layer) {
-    return planner.cache().get(weight_name(planner, layer) + " GEMM", [&] {
-        const HostTensor weight = layer.weight->contiguous();
-        const Shape &shape = weight.shape();
-        return std::make_shared<const PackedGemm>(values_of(weight), shape[0],
-                                                  numel(shape) / shape[0]);
-    });
 }
 
 /// A 1×1 convolution as a product of matrices; `scaled` is multiplied into x on the way.
@@ -332,24 +227,18 @@ void winograd(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer 
 
 } // namespace
 
-bool is_pixel_wise(const Graph &graph, ValueId id) {
-    const Node &node = graph.node(id);
-    const auto *conv = std::get_if<op::Conv2d>(&node.op);
-    if (conv == nullptr || conv->groups != 1 || conv->stride != Size2{1, 1} ||
-        conv->padding != Padding{0, 0, 0, 0})
-        return false;
-    const Shape &weight = graph.type(node.inputs[1]).shape;
-    return weight[2] == 1 && weight[3] == 1;
-}
-
 void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv) {
     const Layer layer = layer_of(planner, id);
     if (!has_constants(layer))
         return lower_aten(planner, id);
     const std::optional<Scaled> scaled = planner.scaled(layer.node.inputs[0]);
+    if (is_expansion(planner, id, layer))
+        return expand_later(planner, id, conv, layer);
     if (scaled || is_pixel_wise(planner.graph(), id))
         return gemm_conv(planner, id, conv, layer, scaled);
-    if (is_depthwise(conv, layer))
+    if (const auto expansion = planner.expansion(layer.node.inputs[0]))
+        return expanded_depthwise(planner, id, conv, layer, *expansion);
+    if (is_depthwise(planner.graph(), id))
         return depthwise(planner, id, conv, layer);
     if (const auto shape = winograd_shape(planner, conv, layer))
         return winograd(planner, id, conv, layer, *shape);

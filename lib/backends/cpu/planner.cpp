@@ -63,6 +63,11 @@ std::optional<Scaled> Planner::scaled(ValueId id) const {
     return found == scaled_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::optional<Expansion> Planner::expansion(ValueId id) const {
+    const auto found = expansions_.find(id);
+    return found == expansions_.end() ? std::nullopt : std::optional(found->second);
+}
+
 View Planner::new_buffer(const Shape &shape, std::vector<int64_t> strides) {
     View view{BufferId(sizes_.size()), 0, shape, std::move(strides)};
     sizes_.push_back(numel(shape));
@@ -184,7 +189,7 @@ void Planner::add(Step step, int64_t operations) {
     step.name = node.name;
     step.op = op_name(node.op);
     step.shape = node.type.shape;
-    step.operations = flops(graph_, step.node);
+    step.operations += flops(graph_, step.node);
     planned_.steps.push_back(std::move(step));
 }
 

@@ -5,6 +5,7 @@
 
 #include "backends/cpu/arena.h"
 #include "backends/cpu/kernel.h"
+#include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/pack_cache.h"
 #include "backends/cpu/placement.h"
 
@@ -27,6 +28,15 @@ struct Planned {
 struct Scaled {
     View x;
     View scale;
+};
+
+/// A 1×1 convolution that is left to the one node that reads it.
+struct Expansion {
+    View x; ///< an image
+    std::shared_ptr<const PackedGemm> gemm;
+    HostTensor bias; ///< without bytes: none
+    std::optional<op::ActivationKind> activation;
+    int64_t operations;
 };
 
 class Planner {
@@ -72,6 +82,11 @@ public:
     /// Set where a product was left to those who read it; it has no view then.
     std::optional<Scaled> scaled(ValueId id) const;
     void set_scaled(ValueId id, const Scaled &scaled) { scaled_.insert_or_assign(id, scaled); }
+    /// The same for a convolution.
+    std::optional<Expansion> expansion(ValueId id) const;
+    void set_expansion(ValueId id, Expansion expansion) {
+        expansions_.insert_or_assign(id, std::move(expansion));
+    }
     /// Nodes that read the value; an output of the graph counts as one, -1.
     const std::vector<ValueId> &users(ValueId id) const { return users_[size_t(id)]; }
     /// A buffer for one step or a few.
@@ -99,6 +114,7 @@ private:
     std::map<ValueId, View> placed_; ///< what was written to its place in a concatenation
     std::map<ValueId, View> sums_;
     std::map<ValueId, Scaled> scaled_;
+    std::map<ValueId, Expansion> expansions_;
     std::vector<std::vector<ValueId>> users_;
     std::vector<int64_t> sizes_; ///< of buffers, in floats
     Planned planned_;

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "backends/cpu/layer.h"
+#include "backends/cpu/lower.h"
+#include "backends/cpu/parallel.h"
+#include "graph/operations.h"
+
+#include <algorithm>
+
+namespace tvw::cpu {
+namespace {
+
+/// Channels that are expanded at a time: those of a panel, and a cache line of a pixel.
+constexpr int64_t kSlice = kPanel;
+/// Of expanded rows at a time: half of a small second-level cache.
+constexpr int64_t kBandFloats = 64 * 1024;
+/// Results below stay in the caches of two cores as they are.
+constexpr int64_t kLeastFloats = 128 * 1024;
+/// Units of work for each thread at least, since threads are not equally fast.
+constexpr int64_t kUnitsOfThread = 8;
+
+/// Some rows of the result and the expanded rows that they are made of.
+struct Band {
+    int64_t out_begin;
+    int64_t out_end;
+    int64_t begin;
+    int64_t end;
+    std::array<int64_t, 4> padding; ///< that is left outside of the rows
+
+    Band(const Depthwise::Shape &shape, int64_t out_first, int64_t out_last)
+        : out_begin(out_first), out_end(out_last), padding(shape.padding) {
+        const int64_t extent = shape.dilation[0] * (shape.kernel[0] - 1) + 1;
+        const int64_t first = out_begin * shape.stride[0] - shape.padding[0];
+        const int64_t last = (out_end - 1) * shape.stride[0] - shape.padding[0] + extent;
+        begin = std::max<int64_t>(first, 0);
+        end = std::min(last, shape.height);
+        padding[0] = begin - first;
+        padding[2] = last - end;
+    }
+};
+
+std::vector<Band> cut_into_bands(const Depthwise::Shape &shape, int64_t out_height,
+                                 int64_t threads) {
+    const int64_t rows = kBandFloats / (shape.width * kSlice); // of the expanded image
+    const int64_t most =
+        std::max((rows - shape.kernel[0] + shape.stride[0]) / shape.stride[0], int64_t{1});
+    const int64_t slices = shape.batch * shape.channels / kSlice;
+    const int64_t least = threads == 1 ? 1 : (kUnitsOfThread * threads + slices - 1) / slices;
+    const int64_t count = std::min(std::max((out_height + most - 1) / most, least), out_height);
+    std::vector<Band> bands;
+    for (int64_t i = 0; i < count; ++i)
+        bands.emplace_back(shape, out_height * i / count, out_height * (i + 1) / count);
+    return bands;
+}
+
+/// Both convolutions of one plan.
+class ExpandedDepthwise {
+public:
+    ExpandedDepthwise(const Depthwise::Shape &shape, const DepthwiseWeight &weight,
+                      Expansion expansion, bool adds_up, int64_t threads);
+
+    int64_t scratch_floats(int64_t threads) const {
+        return threads * own_floats_ + partial_floats();
+    }
+    /// `sums`: [N, C], null where nobody wants them.
+    void run(const Image<const float> &x, const Image<float> &y, const Epilogue &epilogue,
+             float *scratch, float *sums) const;
+
+private:
+    struct Call {
+        Image<const float> x;
+        Image<float> y;
+        Epilogue epilogue;
+        float *partials; ///< [N, bands, C]
+        float *scratch;
+    };
+    int64_t partial_floats() const {
+        return adds_up_ ? shape_.batch * int64_t(bands_.size()) * shape_.channels : 0;
+    }
+    void run_unit(const Call &call, int64_t unit, float *own) const;
+    void add_partials(const float *partials, float *sums) const;
+
+    Depthwise::Shape shape_;
+    Expansion expansion_;
+    bool adds_up_;
+    std::vector<Band> bands_;
+    std::vector<Depthwise> kernels_; ///< [bands][slices]
+    int64_t expanded_floats_ = 0;    ///< of the tallest band
+    int64_t own_floats_ = 0;         ///< of a thread
+};
+
+ExpandedDepthwise::ExpandedDepthwise(const Depthwise::Shape &shape, const DepthwiseWeight &weight,
+                                     Expansion expansion, bool adds_up, int64_t threads)
+    : shape_(shape), expansion_(std::move(expansion)), adds_up_(adds_up) {
+    const int64_t taps = shape.kernel[0] * shape.kernel[1];
+    bands_ = cut_into_bands(shape, Depthwise(shape, weight).out_height(), threads);
+    for (const Band &band : bands_) {
+        Depthwise::Shape part = shape;
+        part.batch = 1;
+        part.height = band.end - band.begin;
+        part.channels = kSlice;
+        part.padding = band.padding;
+        expanded_floats_ = std::max(expanded_floats_, part.height * part.width * kSlice);
+        for (int64_t c = 0; c < shape.channels; c += kSlice) {
+            const SharedFloats values(weight.values, weight.values.get() + c * taps);
+            kernels_.emplace_back(part, DepthwiseWeight{kSlice, weight.kernel, values});
+            own_floats_ =
+                std::max(own_floats_, expanded_floats_ + kernels_.back().scratch_floats(adds_up));
+        }
+    }
+}
+
+void ExpandedDepthwise::run_unit(const Call &call, int64_t unit, float *own) const {
+    const int64_t slices = shape_.channels / kSlice;
+    const auto bands = int64_t(bands_.size());
+    const int64_t first = unit % slices * kSlice;
+    const int64_t band_number = unit / slices % bands;
+    const int64_t n = unit / slices / bands;
+    const Band &band = bands_[size_t(band_number)];
+    const int64_t rows = band.end - band.begin;
+
+    const PackedGemm &gemm = *expansion_.gemm;
+    Epilogue expanded{.activation = expansion_.activation};
+    if (expansion_.bias.has_data())
+        expanded.bias = values_of(expansion_.bias) + first;
+    multiply({call.x.at(n, band.begin, 0), call.x.pixel, rows * shape_.width, own, kSlice,
+              gemm.packed() + first * gemm.in(), kSlice, gemm.in(), expanded});
+
+    const Image<float> &y = call.y;
+    const int64_t pixel = (n * y.height + band.out_begin) * y.width;
+    float *partial =
+        adds_up_ ? call.partials + (n * bands + band_number) * shape_.channels + first : nullptr;
+    kernels_[size_t(unit % (slices * bands))].run(
+        {own, 1, rows, shape_.width, kSlice, kSlice},
+        {y.data + pixel * y.pixel + first, 1, band.out_end - band.out_begin, y.width, kSlice,
+         y.pixel},
+        call.epilogue.of(pixel, first), own + expanded_floats_, partial);
+}
+
+void ExpandedDepthwise::add_partials(const float *partials, float *sums) const {
+    const int64_t channels = shape_.channels;
+    const auto bands = int64_t(bands_.size());
+    for (int64_t n = 0; n < shape_.batch; ++n, sums += channels) {
+        std::copy_n(partials, channels, sums);
+        partials += channels;
+        for (int64_t band = 1; band < bands; ++band, partials += channels)
+            for (int64_t c = 0; c < channels; ++c)
+                sums[c] += partials[c];
+    }
+}
+
+void ExpandedDepthwise::run(const Image<const float> &x, const Image<float> &y,
+                            const Epilogue &epilogue, float *scratch, float *sums) const {
+    const Call call{x, y, epilogue, scratch, scratch + partial_floats()};
+    parallel(shape_.batch * int64_t(kernels_.size()), [&](int64_t begin, int64_t end) {
+        const OneThread alone; // in the kernels
+        for (int64_t unit = begin; unit < end; ++unit)
+            run_unit(call, unit, call.scratch + team_member() * own_floats_);
+    });
+    if (adds_up_)
+        add_partials(call.partials, sums);
+}
+
+bool is_inside(const op::Conv2d &conv, const Shape &kernel) {
+    for (size_t side = 0; side < 2; ++side) {
+        const int64_t extent = conv.dilation[side] * (kernel[side + 2] - 1) + 1;
+        if (conv.padding[side] >= extent || conv.padding[side + 2] >= extent)
+            return false;
+    }
+    return true;
+}
+
+} // namespace
+
+bool is_expansion(const Planner &planner, ValueId id, const Layer &layer) {
+    const Graph &graph = planner.graph();
+    const Shape &shape = graph.type(id).shape;
+    const std::vector<ValueId> &users = planner.users(id);
+    if (!is_pixel_wise(graph, id) || layer.residual || users.size() != 1 || users[0] < 0 ||
+        !is_depthwise(graph, users[0]) || planner.scaled(layer.node.inputs[0]))
+        return false;
+    const Node &user = graph.node(users[0]);
+    const auto &conv = std::get<op::Conv2d>(user.op);
+    return user.inputs[0] == id && has_constants(layer_of(planner, users[0])) &&
+           is_inside(conv, graph.type(user.inputs[1]).shape) && shape[1] % kSlice == 0 &&
+           shape[1] * shape[2] * shape[3] >= kLeastFloats;
+}
+
+void expand_later(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
+    planner.set_expansion(id, {planner.as_image(layer.node.inputs[0]), packed_gemm(planner, layer),
+                               layer.bias != nullptr ? layer.bias->contiguous() : HostTensor(),
+                               conv.activation, flops(planner.graph(), id)});
+}
+
+void expanded_depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
+                        const Expansion &expansion) {
+    const ImageOutput output = image_output(planner, id, conv, layer);
+    const PlacedImage x(expansion.x);
+    const Shape &shape = planner.graph().type(layer.node.inputs[0]).shape;
+    const Shape &w = layer.weight->shape();
+    const bool adds_up = is_averaged(planner, id);
+    const ExpandedDepthwise kernel({shape[0],
+                                    shape[2],
+                                    shape[3],
+                                    shape[1],
+                                    {w[2], w[3]},
+                                    conv.stride,
+                                    conv.dilation,
+                                    conv.padding},
+                                   depthwise_weight(planner, layer), expansion, adds_up,
+                                   planner.threads());
+    const View sums = planner.scratch(adds_up ? shape[0] * shape[1] : 0);
+    if (adds_up)
+        planner.set_sums(id, sums);
+    const View scratch = planner.scratch(kernel.scratch_floats(planner.threads()));
+    std::vector<View> reads = output.reads();
+    reads.push_back(x.view());
+    planner.add({.node = id,
+                 .kernel = "expansion and depthwise",
+                 .reason = "the expanded image would not stay in the caches",
+                 .reads = std::move(reads),
+                 .writes = {output.y.view(), sums, scratch},
+                 .run =
+                     [=](const Memory &memory) {
+                         kernel.run(x.in<const float>(memory), output.y.in<float>(memory),
+                                    output.epilogue(memory), memory.at(scratch),
+                                    adds_up ? memory.at(sums) : nullptr);
+                     },
+                 .operations = expansion.operations},
+                expansion.operations);
+}
+
+} // namespace tvw::cpu
