@@ -114,6 +114,17 @@ def test_profile_has_every_node_that_runs(tvw, profiled):
     assert operations == pytest.approx(2e9 * get_model_weights(SMALL).DEFAULT.meta["_ops"], rel=0.05)
 
 
+def test_graph_says_what_computes_each_node(tvw, profiled):
+    report = tvw.json("graph", SMALL, "--passes", "--input-shape", "1,3,64,64")
+    listed = {node["node"]: node["kernel"] for node in report["kernels"]}
+    assert set(listed) == {node["node"] for node in profiled["nodes"]}
+    assert "kernels" not in tvw.json("graph", SMALL)
+    text = tvw("graph", SMALL, "--passes", "--input-shape", "1,3,64,64").stdout
+    table = text[text.index("\nnode ") + 1 :].splitlines()
+    assert [line.split()[0] for line in table[1:]] == list(listed)
+    assert all(kernel in line for kernel, line in zip(listed.values(), table[1:]))
+
+
 def test_profile_sorts_and_sums(profiled):
     times = [node["median_ms"] for node in profiled["nodes"]]
     assert times == sorted(times, reverse=True)

@@ -226,6 +226,27 @@ START_TEST(depthwise_convolutions_are_the_reference_s) {
 }
 END_TEST
 
+START_TEST(expansions_are_the_reference_s) {
+    over_random_graphs([](Net &net) {
+        // So large that the expanded image is never there as a whole.
+        const ValueId x = net.input({net.random.integer(1, 2), net.random.integer(1, 30),
+                                     net.random.integer(60, 80), net.random.integer(60, 80)});
+        const int64_t channels = 16 * net.random.integer(5, 7);
+        const ValueId expanded =
+            net.conv(x, channels, {1, 1}, {.activation = net.random.activation()});
+        const int64_t side = net.random.one_of<int64_t>({3, 5, 7});
+        tvw::op::Conv2d op = conv_options(net.random, net.shape(expanded), {side, side});
+        op.groups = channels;
+        const ValueId y = net.conv(expanded, channels, {side, side}, op);
+        net.output(y);
+        if (net.random.coin())
+            net.output(net.graph.add(tvw::op::AdaptiveAvgPool2d{}, {y}));
+        if (net.random.integer(0, 3) == 0)
+            net.output(expanded); // then it is
+    });
+}
+END_TEST
+
 START_TEST(residuals_are_added_before_the_activation) {
     over_random_graphs([](Net &net) {
         const ValueId x = net.input(image(net.random));
@@ -454,10 +475,11 @@ int main() {
         "cpu",
         {convolutions_are_the_reference_s, three_by_three_convolutions_are_the_reference_s,
          grouped_convolutions_are_the_reference_s, depthwise_convolutions_are_the_reference_s,
-         residuals_are_added_before_the_activation, linear_layers_are_the_reference_s,
-         classifiers_take_flattened_images, concatenations_are_the_reference_s,
-         channels_are_shuffled, pools_are_the_reference_s, squeezed_images_are_scaled,
-         sums_and_products_broadcast, normalisations_are_the_reference_s,
-         attention_is_the_reference_s, images_are_rolled_padded_and_cut, nan_reaches_the_result},
+         expansions_are_the_reference_s, residuals_are_added_before_the_activation,
+         linear_layers_are_the_reference_s, classifiers_take_flattened_images,
+         concatenations_are_the_reference_s, channels_are_shuffled, pools_are_the_reference_s,
+         squeezed_images_are_scaled, sums_and_products_broadcast,
+         normalisations_are_the_reference_s, attention_is_the_reference_s,
+         images_are_rolled_padded_and_cut, nan_reaches_the_result},
         /*timeout_s=*/300);
 }
