@@ -107,8 +107,7 @@ struct Expected {
 class Results {
 public:
     Results(int64_t pixels, int64_t channels, const Extra &extra, std::mt19937 &random)
-        : pixels_(pixels),
-          channels_(channels),
+        : channels_(channels),
           e_(extra),
           y_pixel_(channels + extra.y_gap),
           residual_pixel_(extra.in_place ? y_pixel_ : channels + extra.residual_gap),
@@ -163,7 +162,7 @@ private:
                          long(pixel), long(channel), y, wanted, error);
     }
 
-    int64_t pixels_, channels_;
+    int64_t channels_;
     Extra e_;
     int64_t y_pixel_, residual_pixel_;
     std::vector<float> bias_, residual_, before_;

@@ -68,14 +68,13 @@ void gemm_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
                      [=](const Memory &memory) {
                          const Image<const float> x = call.x.in<const float>(memory);
                          const Image<float> y = call.y.in<float>(memory);
-                         Epilogue epilogue = call.epilogue(memory);
+                         const Epilogue epilogue = call.epilogue(memory);
                          for (int64_t n = 0; n < batch; ++n) {
                              gemm->run(x.data + n * rows * x.pixel, x.pixel, rows,
-                                       y.data + n * rows * y.pixel, y.pixel, epilogue,
+                                       y.data + n * rows * y.pixel, y.pixel,
+                                       epilogue.of(n * rows, 0),
                                        scaled ? memory.at(scaled->scale) + n * x.channels : nullptr,
                                        memory.at(scratch));
-                             if (epilogue.residual != nullptr)
-                                 epilogue.residual += rows * epilogue.residual_pixel;
                          }
                      }},
                 cost_of_gemm(planner, id, rows));
@@ -112,10 +111,14 @@ void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const L
 }
 
 /// The input of a convolution of which each result is made of little, so that it is best read where
-/// it lies: images in few planes, as they come into a network, and groups.
+/// it lies: images in few planes, as they come into a network, and groups. Each row of results
+/// needs all weights of a group, so these must be near.
 std::optional<View> direct_input(Planner &planner, const op::Conv2d &conv, const Layer &layer) {
     constexpr int64_t kMostPlanes = 4;
+    constexpr int64_t kMostWeights = 32 * 1024;
     const ValueId input = layer.node.inputs[0];
+    if (numel(layer.weight->shape()) / conv.groups > kMostWeights)
+        return std::nullopt;
     if (conv.groups > 1)
         return planner.as_image(input);
     if (planner.graph().type(input).shape[1] > kMostPlanes)

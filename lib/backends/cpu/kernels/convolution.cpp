@@ -53,7 +53,7 @@ ConvolutionCall lay_out(const Convolution::Shape &shape, int64_t threads) {
     call.pixels = shape.batch * shape.out_height() * shape.out_width();
     call.row = odd_lines(shape.patch() + kPanel);
     const int64_t most = std::max(kCacheFloats / call.row, kLeastPixels);
-    call.chunks = (call.pixels + most - 1) / most;
+    call.chunks = std::max<int64_t>((call.pixels + most - 1) / most, 1);
     call.apart = threads == 1 || call.chunks * shape.groups >= kLeastChunks * threads;
     if (!call.apart)
         call.chunks = 1;

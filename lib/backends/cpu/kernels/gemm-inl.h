@@ -177,11 +177,21 @@ HWY_INLINE void finish(Sums<0, kRows, kTwo> &sums, const Block &block) {
     }
 }
 
+/// Where sums will be stored, and what is added to them, are seldom near.
+template<int kRows>
+HWY_INLINE void fetch_results(const Block &block) {
+    for (int i = 0; i < kRows; ++i)
+        __builtin_prefetch(block.c + i * block.c_stride, 1);
+    for (int i = 0; i < kRows && block.residual != nullptr; ++i)
+        __builtin_prefetch(block.residual + i * block.residual_stride);
+}
+
 template<int kRows, bool kTwo, Columns kColumns>
 void multiply_block(const Block &block) {
     const FloatTag d;
     Sums<0, kRows, kTwo> sums;
     start(sums, block.bias);
+    fetch_results<kRows>(block);
 
     const float *base[(kRows + 2) / 3];
     for (int i = 0; i < (kRows + 2) / 3; ++i)
