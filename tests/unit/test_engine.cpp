@@ -4,8 +4,13 @@
 
 #include <tvw/engine.h>
 
+#include <algorithm>
+#include <atomic>
 #include <memory>
+#include <random>
 #include <string>
+#include <thread>
+#include <vector>
 
 using tvw::Checkpoint;
 using tvw::DType;
@@ -47,7 +52,39 @@ float answer(tvw::Engine &engine) {
     return engine.run({{"input", image}}).front().tensor.values<float>()[0];
 }
 
+std::vector<float> output_of(tvw::Engine &engine, const HostTensor &image) {
+    const auto outputs = engine.run({{"input", image}});
+    const auto values = outputs.front().tensor.values<float>();
+    return {values.begin(), values.end()};
+}
+
 } // namespace
+
+START_TEST(streams_get_the_same_bits) {
+    constexpr int kStreams = 4;
+    constexpr int kFrames = 5;
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    HostTensor image = HostTensor::zeros(DType::kFloat32, {1, 3, 96, 96});
+    std::ranges::generate(image.mutable_values<float>(), [&] { return normal(random); });
+    // With inverted bottlenecks and squeeze-excitation; and with 3×3 convolutions and groups.
+    for (const char *builder : {"mobilenet_v3_small", "regnet_y_400mf"}) {
+        const auto alone = tvw_engine_v1()->create({.builder = builder, .threads = 2});
+        const std::vector<float> expected = output_of(*alone, image);
+        ck_assert(std::ranges::any_of(expected, [](float value) { return value != 0; }));
+        std::atomic<int> others = 0;
+        std::vector<std::thread> streams;
+        for (int i = 0; i < kStreams; ++i)
+            streams.emplace_back([&] {
+                for (int frame = 0; frame < kFrames; ++frame)
+                    others += output_of(*alone, image) != expected;
+            });
+        for (std::thread &stream : streams)
+            stream.join();
+        ck_assert_int_eq(others, 0);
+    }
+}
+END_TEST
 
 START_TEST(state_dicts_of_one_file_are_different_networks) {
     const auto network = engine(constant(1, "model"));
@@ -77,7 +114,8 @@ START_TEST(keys_of_a_file_cannot_write_to_the_terminal) {
 END_TEST
 
 int main() {
-    return tvw::test::run_suite("engine", {state_dicts_of_one_file_are_different_networks,
+    return tvw::test::run_suite("engine", {streams_get_the_same_bits,
+                                           state_dicts_of_one_file_are_different_networks,
                                            the_same_state_dict_is_loaded_once,
                                            keys_of_a_file_cannot_write_to_the_terminal});
 }
