@@ -69,15 +69,18 @@ START_TEST(streams_get_the_same_bits) {
     std::ranges::generate(image.mutable_values<float>(), [&] { return normal(random); });
     // With inverted bottlenecks and squeeze-excitation; and with 3×3 convolutions and groups.
     for (const char *builder : {"mobilenet_v3_small", "regnet_y_400mf"}) {
-        const auto alone = tvw_engine_v1()->create({.builder = builder, .threads = 2});
-        const std::vector<float> expected = output_of(*alone, image);
+        tvw::EngineConfig config;
+        config.builder = builder;
+        config.threads = 2;
+        const auto network = tvw_engine_v1()->create(config);
+        const std::vector<float> expected = output_of(*network, image);
         ck_assert(std::ranges::any_of(expected, [](float value) { return value != 0; }));
         std::atomic<int> others = 0;
         std::vector<std::thread> streams;
         for (int i = 0; i < kStreams; ++i)
             streams.emplace_back([&] {
                 for (int frame = 0; frame < kFrames; ++frame)
-                    others += output_of(*alone, image) != expected;
+                    others += output_of(*network, image) != expected;
             });
         for (std::thread &stream : streams)
             stream.join();
