@@ -9,9 +9,10 @@
 
 namespace tvw {
 
-/// OpenMP keeps a team of threads for every thread that enters a parallel region. Streaming threads
-/// come and go and there may be many, so all of them hand their work to this one, which owns the
-/// only team; calls are taken in the order in which they arrive, so no stream starves another.
+/// The CPU backend's team helps one thread at a time, and LibTorch's OpenMP keeps a team for every
+/// thread that enters it. Streaming threads come and go and there may be many, so all of them hand
+/// their work to this one; calls are taken in the order in which they arrive, so no stream starves
+/// another.
 class Worker {
 public:
     static Worker &instance();
