@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "support/suite.h"
-#include "support/targets.h"
+#include "support/convolutions.h"
 
 #include "backends/cpu/kernels/simd.h"
 
@@ -19,38 +18,14 @@
 
 using tvw::cpu::Epilogue;
 using tvw::cpu::PackedGemm;
+using tvw::test::activated;
+using tvw::test::between;
+using tvw::test::kCanary;
+using tvw::test::kSeed;
+using tvw::test::on_all_targets;
 using Kind = tvw::op::ActivationKind;
 
 namespace {
-
-constexpr float kCanary = -12345.5f;
-constexpr unsigned kSeed = 20240607;
-
-double activated(double x, std::optional<Kind> kind) {
-    if (!kind)
-        return x;
-    switch (*kind) {
-    case Kind::kRelu:
-        return std::max(x, 0.0);
-    case Kind::kRelu6:
-        return std::clamp(x, 0.0, 6.0);
-    case Kind::kSilu:
-        return x / (1 + std::exp(-x));
-    case Kind::kSigmoid:
-        return 1 / (1 + std::exp(-x));
-    case Kind::kHardswish:
-        return x * std::clamp(x + 3, 0.0, 6.0) / 6;
-    case Kind::kHardsigmoid:
-        return std::clamp(x + 3, 0.0, 6.0) / 6;
-    case Kind::kGelu:
-        return x * 0.5 * (1 + std::erf(x * std::sqrt(0.5)));
-    case Kind::kTanh:
-        return std::tanh(x);
-    case Kind::kExp:
-        return std::exp(x);
-    }
-    return x;
-}
 
 struct Case {
     int64_t rows, out, in;
@@ -67,32 +42,31 @@ public:
         weight_ = numbers(c_.out * c_.in, random);
         bias_ = numbers(c_.out, random);
         scale_ = numbers(c_.in, random);
-        y_.assign(size_t(c_.rows * c_.y_stride), kCanary);
+        before_.assign(size_t(c_.rows * c_.y_stride), kCanary);
         const std::vector<float> residual =
             numbers((c_.rows - 1) * c_.residual_stride + c_.out, random);
         if (c_.in_place) {
             for (int64_t m = 0; m < c_.rows; ++m)
                 std::copy_n(&residual[size_t(m * c_.residual_stride)], c_.out,
-                            &y_[size_t(m * c_.y_stride)]);
+                            &before_[size_t(m * c_.y_stride)]);
         } else {
             residual_ = residual;
         }
-        before_ = y_;
     }
 
-    std::vector<float> run(int threads) {
-        y_ = before_;
+    std::vector<float> run(int threads) const {
+        std::vector<float> y = before_;
         Epilogue epilogue;
         epilogue.bias = c_.bias ? bias_.data() : nullptr;
-        epilogue.residual = !c_.residual ? nullptr : c_.in_place ? y_.data() : residual_.data();
+        epilogue.residual = !c_.residual ? nullptr : c_.in_place ? y.data() : residual_.data();
         epilogue.residual_pixel = c_.in_place ? c_.y_stride : c_.residual_stride;
         epilogue.activation = c_.activation;
         const PackedGemm gemm(weight_.data(), c_.out, c_.in);
         const auto scratch = tvw::cpu::aligned_floats(c_.scale ? gemm.scratch_floats(c_.rows) : 0);
         tvw::cpu::set_team_size(threads);
-        gemm.run(x_.data(), c_.x_stride, c_.rows, y_.data(), c_.y_stride, epilogue,
+        gemm.run(x_.data(), c_.x_stride, c_.rows, y.data(), c_.y_stride, epilogue,
                  c_.scale ? scale_.data() : nullptr, c_.scale ? scratch.get() : nullptr);
-        return y_;
+        return y;
     }
 
     void check(const std::vector<float> &y) const {
@@ -146,31 +120,11 @@ private:
     }
 
     Case c_;
-    std::vector<float> x_, weight_, bias_, scale_, residual_, y_, before_;
+    std::vector<float> x_, weight_, bias_, scale_, residual_, before_;
 };
 
-// With one, two, three and five threads the bits must be those of the first run.
 void check_case(const Case &shape, std::mt19937 &random) {
-    Example example(shape, random);
-    const std::vector<float> first = example.run(1);
-    example.check(first);
-    for (const int threads : {1, 2, 3, 5}) {
-        const std::vector<float> again = example.run(threads);
-        ck_assert_msg(std::memcmp(first.data(), again.data(), first.size() * sizeof(float)) == 0,
-                      "%s: other bits with %d threads", example.text().c_str(), threads);
-    }
-}
-
-template<typename F>
-void on_all_targets(const F &check) {
-    tvw::test::for_each_target([&](const char * /*name*/) {
-        std::mt19937 random(kSeed);
-        check(random);
-    });
-}
-
-int64_t between(int64_t least, int64_t most, std::mt19937 &random) {
-    return std::uniform_int_distribution<int64_t>(least, most)(random);
+    tvw::test::check_example(Example(shape, random));
 }
 
 Case random_case(int64_t most_rows, std::mt19937 &random) {

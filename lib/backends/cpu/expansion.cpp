@@ -38,8 +38,9 @@ struct Band {
     }
 };
 
-std::vector<Band> cut_into_bands(const Depthwise::Shape &shape, int64_t out_height,
-                                 int64_t threads) {
+std::vector<Band> cut_into_bands(const Depthwise::Shape &shape, int64_t threads) {
+    const int64_t out_height = out_size(shape.height, shape.kernel[0], shape.stride[0],
+                                        shape.dilation[0], shape.padding[0], shape.padding[2]);
     const int64_t rows = kBandFloats / (shape.width * kSlice); // of the expanded image
     const int64_t most =
         std::max((rows - shape.kernel[0] + shape.stride[0]) / shape.stride[0], int64_t{1});
@@ -77,7 +78,6 @@ private:
         return adds_up_ ? shape_.batch * int64_t(bands_.size()) * shape_.channels : 0;
     }
     void run_unit(const Call &call, int64_t unit, float *own) const;
-    void add_partials(const float *partials, float *sums) const;
 
     Depthwise::Shape shape_;
     Expansion expansion_;
@@ -92,7 +92,7 @@ ExpandedDepthwise::ExpandedDepthwise(const Depthwise::Shape &shape, const Depthw
                                      Expansion expansion, bool adds_up, int64_t threads)
     : shape_(shape), expansion_(std::move(expansion)), adds_up_(adds_up) {
     const int64_t taps = shape.kernel[0] * shape.kernel[1];
-    bands_ = cut_into_bands(shape, Depthwise(shape, weight).out_height(), threads);
+    bands_ = cut_into_bands(shape, threads);
     for (const Band &band : bands_) {
         Depthwise::Shape part = shape;
         part.batch = 1;
@@ -136,18 +136,6 @@ void ExpandedDepthwise::run_unit(const Call &call, int64_t unit, float *own) con
         call.epilogue.of(pixel, first), own + expanded_floats_, partial);
 }
 
-void ExpandedDepthwise::add_partials(const float *partials, float *sums) const {
-    const int64_t channels = shape_.channels;
-    const auto bands = int64_t(bands_.size());
-    for (int64_t n = 0; n < shape_.batch; ++n, sums += channels) {
-        std::copy_n(partials, channels, sums);
-        partials += channels;
-        for (int64_t band = 1; band < bands; ++band, partials += channels)
-            for (int64_t c = 0; c < channels; ++c)
-                sums[c] += partials[c];
-    }
-}
-
 void ExpandedDepthwise::run(const Image<const float> &x, const Image<float> &y,
                             const Epilogue &epilogue, float *scratch, float *sums) const {
     const Call call{x, y, epilogue, scratch, scratch + partial_floats()};
@@ -157,7 +145,7 @@ void ExpandedDepthwise::run(const Image<const float> &x, const Image<float> &y,
             run_unit(call, unit, call.scratch + team_member() * own_floats_);
     });
     if (adds_up_)
-        add_partials(call.partials, sums);
+        add_partials(shape_.batch, int64_t(bands_.size()), shape_.channels, call.partials, sums);
 }
 
 bool is_inside(const op::Conv2d &conv, const Shape &kernel) {
@@ -197,7 +185,8 @@ void expanded_depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, co
     const PlacedImage x(expansion.x);
     const Shape &shape = planner.graph().type(layer.node.inputs[0]).shape;
     const Shape &w = layer.weight->shape();
-    const bool adds_up = is_averaged(planner, id);
+    const View sums = plan_sums(planner, id);
+    const bool adds_up = numel(sums.shape) > 0;
     const ExpandedDepthwise kernel({shape[0],
                                     shape[2],
                                     shape[3],
@@ -208,9 +197,6 @@ void expanded_depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, co
                                     conv.padding},
                                    depthwise_weight(planner, layer), expansion, adds_up,
                                    planner.threads());
-    const View sums = planner.scratch(adds_up ? shape[0] * shape[1] : 0);
-    if (adds_up)
-        planner.set_sums(id, sums);
     const View scratch = planner.scratch(kernel.scratch_floats(planner.threads()));
     std::vector<View> reads = output.reads();
     reads.push_back(x.view());

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backends/cpu/layer.h"
 
-#include "backends/cpu/lower.h"
-
 #include <algorithm>
 
 namespace tvw::cpu {
@@ -42,8 +40,8 @@ bool is_depthwise(const Graph &graph, ValueId id) {
     return weight[1] == 1 && weight[0] == conv->groups;
 }
 
-bool is_averaged(const Planner &planner, ValueId id) {
-    return std::ranges::any_of(planner.users(id), [&](ValueId user) {
+View plan_sums(Planner &planner, ValueId id) {
+    const bool wanted = std::ranges::any_of(planner.users(id), [&](ValueId user) {
         if (user < 0)
             return false;
         const Op &op = planner.graph().node(user).op;
@@ -51,6 +49,11 @@ bool is_averaged(const Planner &planner, ValueId id) {
         return std::holds_alternative<op::SpatialMean>(op) ||
                (pool != nullptr && pool->output == Size2{1, 1});
     });
+    const Shape &shape = planner.graph().type(id).shape;
+    const View sums = planner.scratch(wanted ? shape[0] * shape[1] : 0);
+    if (wanted)
+        planner.set_sums(id, sums);
+    return sums;
 }
 
 std::shared_ptr<const PackedGemm> packed_gemm(Planner &planner, const Layer &layer) {

@@ -24,12 +24,23 @@ inline const float *values_of(const HostTensor &tensor) {
     return tensor.values<float>().data();
 }
 
+/// Whether the node is a 1×1 convolution that makes each pixel of the one pixel of its place.
+bool is_pixel_wise(const Graph &graph, ValueId id);
 /// Whether the node is a convolution of each channel by itself.
 bool is_depthwise(const Graph &graph, ValueId id);
-/// Whether the mean of each channel is wanted, as squeeze-excitation does.
-bool is_averaged(const Planner &planner, ValueId id);
+/// Where the sums of the result's channels [N, C] are to be written; no floats where nobody wants
+/// their mean, as squeeze-excitation does.
+View plan_sums(Planner &planner, ValueId id);
 
-/// Packed once for all plans of a network.
+/// Packed once for all plans of a network; `form` names what `pack` makes of the weight's values.
+template<typename Pack>
+SharedFloats packed_weights(Planner &planner, const Layer &layer, const char *form,
+                            const Pack &pack) {
+    return *planner.cache().get(weight_name(planner, layer) + form, [&] {
+        const HostTensor weight = layer.weight->contiguous();
+        return std::make_shared<const SharedFloats>(pack(values_of(weight)));
+    });
+}
 std::shared_ptr<const PackedGemm> packed_gemm(Planner &planner, const Layer &layer);
 DepthwiseWeight depthwise_weight(Planner &planner, const Layer &layer);
 

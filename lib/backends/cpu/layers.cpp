@@ -22,10 +22,8 @@ void depthwise(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
     const Depthwise kernel(
         {x[0], x[2], x[3], x[1], {w[2], w[3]}, conv.stride, conv.dilation, conv.padding},
         depthwise_weight(planner, layer));
-    const bool adds_up = is_averaged(planner, id);
-    const View sums = planner.scratch(adds_up ? x[0] * x[1] : 0);
-    if (adds_up)
-        planner.set_sums(id, sums);
+    const View sums = plan_sums(planner, id);
+    const bool adds_up = numel(sums.shape) > 0;
     const View scratch = planner.scratch(kernel.scratch_floats(adds_up));
     planner.add(
         {.node = id,
@@ -143,13 +141,11 @@ void direct(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &l
                                          conv.dilation,
                                          conv.padding,
                                          conv.groups};
-    const auto weights =
-        planner.cache().get(weight_name(planner, layer) + (in_planes ? " planes" : " direct"), [&] {
-            const HostTensor packed = layer.weight->contiguous();
-            return std::make_shared<const SharedFloats>(
-                DirectConvolution::pack(values_of(packed), shape));
-        });
-    const DirectConvolution kernel(shape, *weights);
+    const DirectConvolution kernel(
+        shape,
+        packed_weights(planner, layer, in_planes ? " planes" : " direct", [&](const float *weight) {
+            return DirectConvolution::pack(weight, shape);
+        }));
     const View scratch = planner.scratch(int64_t(kernel.scratch_floats()));
     std::vector<View> reads = call.reads();
     reads.push_back(x);
@@ -168,22 +164,14 @@ void direct(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &l
         flops(planner.graph(), id));
 }
 
-void convolution(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
-    const ImageCall call = image_call(planner, id, conv, layer);
-    const Shape &x = call.x.view().shape;
-    const Shape &w = layer.weight->shape();
-    const Convolution::Shape shape{x[0],         x[2],         x[3],        x[1],
-                                   w[0],         {w[2], w[3]}, conv.stride, conv.dilation,
-                                   conv.padding, conv.groups};
-    const auto weights = planner.cache().get(weight_name(planner, layer) + " patches", [&] {
-        const HostTensor packed = layer.weight->contiguous();
-        return std::make_shared<const SharedFloats>(Convolution::pack(values_of(packed), shape));
-    });
-    const Convolution kernel(shape, *weights);
+/// A kernel from image to image that needs scratch memory for each thread.
+template<typename Kernel>
+void image_kernel(Planner &planner, ValueId id, const ImageCall &call, const Kernel &kernel,
+                  const char *name, const char *reason) {
     const View scratch = planner.scratch(int64_t(kernel.scratch_floats(planner.threads())));
     planner.add({.node = id,
-                 .kernel = "GEMM of patches",
-                 .reason = "Winograd does not take it or does not pay",
+                 .kernel = name,
+                 .reason = reason,
                  .reads = call.reads(),
                  .writes = {call.y.view(), scratch},
                  .run =
@@ -192,6 +180,20 @@ void convolution(Planner &planner, ValueId id, const op::Conv2d &conv, const Lay
                                     call.epilogue(memory), memory.at(scratch));
                      }},
                 flops(planner.graph(), id));
+}
+
+void convolution(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
+    const ImageCall call = image_call(planner, id, conv, layer);
+    const Shape &x = call.x.view().shape;
+    const Shape &w = layer.weight->shape();
+    const Convolution::Shape shape{x[0],         x[2],         x[3],        x[1],
+                                   w[0],         {w[2], w[3]}, conv.stride, conv.dilation,
+                                   conv.padding, conv.groups};
+    const SharedFloats weights =
+        packed_weights(planner, layer, " patches",
+                       [&](const float *weight) { return Convolution::pack(weight, shape); });
+    image_kernel(planner, id, call, Convolution(shape, weights), "GEMM of patches",
+                 "Winograd does not take it or does not pay");
 }
 
 std::optional<Winograd::Shape> winograd_shape(const Planner &planner, const op::Conv2d &conv,
@@ -207,25 +209,12 @@ std::optional<Winograd::Shape> winograd_shape(const Planner &planner, const op::
 
 void winograd(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
               const Winograd::Shape &shape) {
-    const ImageCall call = image_call(planner, id, conv, layer);
-    const auto weights = planner.cache().get(weight_name(planner, layer) + " Winograd", [&] {
-        const HostTensor packed = layer.weight->contiguous();
-        return std::make_shared<const SharedFloats>(Winograd::pack(
-            values_of(packed), shape.out_channels, shape.in_channels / shape.groups));
-    });
-    const Winograd kernel(shape, *weights);
-    const View scratch = planner.scratch(int64_t(kernel.scratch_floats(planner.threads())));
-    planner.add({.node = id,
-                 .kernel = "Winograd F(4×4, 3×3)",
-                 .reason = "3×3, a quarter of the products pays for the transforms",
-                 .reads = call.reads(),
-                 .writes = {call.y.view(), scratch},
-                 .run =
-                     [=](const Memory &memory) {
-                         kernel.run(call.x.in<const float>(memory), call.y.in<float>(memory),
-                                    call.epilogue(memory), memory.at(scratch));
-                     }},
-                flops(planner.graph(), id));
+    const SharedFloats weights =
+        packed_weights(planner, layer, " Winograd", [&](const float *weight) {
+            return Winograd::pack(weight, shape.out_channels, shape.in_channels / shape.groups);
+        });
+    image_kernel(planner, id, image_call(planner, id, conv, layer), Winograd(shape, weights),
+                 "Winograd F(4×4, 3×3)", "3×3, a quarter of the products pays for the transforms");
 }
 
 } // namespace

@@ -12,8 +12,6 @@ void lower(Planner &planner, ValueId id);
 
 // layers.cpp
 void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv);
-/// Whether the node is a 1×1 convolution that makes each pixel of the one pixel of its place.
-bool is_pixel_wise(const Graph &graph, ValueId id);
 void lower_linear(Planner &planner, ValueId id, const op::Linear &linear);
 
 // attention.cpp

@@ -12,6 +12,12 @@ namespace {
 /// Below this, some microseconds of one thread, sharing costs more than it saves.
 constexpr int64_t kLeastShared = 300'000;
 
+template<typename T>
+std::optional<T> found_in(const std::map<ValueId, T> &values, ValueId id) {
+    const auto found = values.find(id);
+    return found == values.end() ? std::nullopt : std::optional(found->second);
+}
+
 } // namespace
 
 Planner::Planner(Graph &graph, PackCache &cache, int threads)
@@ -54,18 +60,15 @@ void Planner::release_constants(ValueId last) {
 }
 
 std::optional<View> Planner::sums(ValueId id) const {
-    const auto found = sums_.find(id);
-    return found == sums_.end() ? std::nullopt : std::optional(found->second);
+    return found_in(sums_, id);
 }
 
 std::optional<Scaled> Planner::scaled(ValueId id) const {
-    const auto found = scaled_.find(id);
-    return found == scaled_.end() ? std::nullopt : std::optional(found->second);
+    return found_in(scaled_, id);
 }
 
 std::optional<Expansion> Planner::expansion(ValueId id) const {
-    const auto found = expansions_.find(id);
-    return found == expansions_.end() ? std::nullopt : std::optional(found->second);
+    return found_in(expansions_, id);
 }
 
 View Planner::new_buffer(const Shape &shape, std::vector<int64_t> strides) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Operations element by element, and batch norms that no convolution took.
+#include "backends/cpu/layer.h"
 #include "backends/cpu/lower.h"
 
 #include "backends/cpu/kernels/elementwise.h"

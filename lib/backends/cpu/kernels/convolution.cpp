@@ -35,11 +35,6 @@ struct ConvolutionCall {
     int64_t chunk_floats() const { return (pixels + chunks - 1) / chunks * row; }
 };
 
-// Strides of an odd number of cache lines spread the rows over all sets of a cache.
-constexpr int64_t odd_lines(int64_t floats) {
-    return ((floats + kPanel - 1) / kPanel | 1) * kPanel;
-}
-
 // Half of a small second-level cache.
 constexpr int64_t kCacheFloats = 64 * 1024;
 // Each chunk reads all weights; fewer pixels would wait for them.
@@ -164,10 +159,7 @@ void convolve_together(const ConvolutionCall &call) {
         parallel(call.pixels, [&](int64_t begin, int64_t end) {
             patches.lay_out(begin, end, call.scratch + begin * call.row);
         });
-        const Product product = product_of(call, group, 0, call.pixels, call.scratch);
-        const Tasks tasks(product);
-        parallel(tasks.count(),
-                 [&](int64_t begin, int64_t end) { multiply_tasks(tasks, begin, end); });
+        multiply(product_of(call, group, 0, call.pixels, call.scratch));
     }
 }
 
@@ -179,9 +171,7 @@ void convolve_apart(const ConvolutionCall &call) {
             const int64_t first = call.begin(unit / call.shape.groups);
             const int64_t last = call.begin(unit / call.shape.groups + 1);
             Patches(call, group).lay_out(first, last, own);
-            const Product product = product_of(call, group, first, last - first, own);
-            const Tasks tasks(product);
-            multiply_tasks(tasks, 0, tasks.count());
+            multiply_alone<Columns::kDense>(product_of(call, group, first, last - first, own));
         }
     });
 }
@@ -199,27 +189,9 @@ namespace tvw::cpu {
 
 HWY_EXPORT(convolve_patches);
 
-int64_t Convolution::Shape::out_size(int64_t size, size_t side) const {
-    const int64_t padded = size + padding[side] + padding[side + 2];
-    return (padded - dilation[side] * (kernel[side] - 1) - 1) / stride[side] + 1;
-}
-
 SharedFloats Convolution::pack(const float *weight, const Shape &shape) {
-    const int64_t in = shape.in_channels / shape.groups;
-    const int64_t out = shape.out_channels / shape.groups;
-    const int64_t taps = shape.kernel[0] * shape.kernel[1];
-    const int64_t group_floats = panels_of(out) * shape.patch() * kPanel;
-    const auto packed = aligned_floats(size_t(shape.groups * group_floats));
-    for (int64_t o = 0; o < shape.out_channels; ++o) {
-        const int64_t column = o % out;
-        float *to = packed.get() + o / out * group_floats +
-                    column / kPanel * shape.patch() * kPanel + column % kPanel;
-        const float *from = weight + o * in * taps;
-        for (int64_t tap = 0; tap < taps; ++tap)
-            for (int64_t i = 0; i < in; ++i)
-                to[(tap * in + i) * kPanel] = from[i * taps + tap];
-    }
-    return packed;
+    return pack_filters(weight, shape.out_channels, shape.groups, shape.kernel[0] * shape.kernel[1],
+                        1, shape.in_channels / shape.groups);
 }
 
 Convolution::Convolution(const Shape &shape, SharedFloats weights)

@@ -28,14 +28,15 @@ public:
         std::array<int64_t, 4> padding{0, 0, 0, 0}; ///< top, left, bottom, right
         int64_t groups = 1;
 
-        int64_t out_height() const { return out_size(height, 0); }
-        int64_t out_width() const { return out_size(width, 1); }
+        int64_t out_height() const {
+            return out_size(height, kernel[0], stride[0], dilation[0], padding[0], padding[2]);
+        }
+        int64_t out_width() const {
+            return out_size(width, kernel[1], stride[1], dilation[1], padding[1], padding[3]);
+        }
         /// Values of the input that a result is made of, in the order of the kernel's rows, columns
         /// and the group's channels.
         int64_t patch() const { return kernel[0] * kernel[1] * in_channels / groups; }
-
-    private:
-        int64_t out_size(int64_t size, size_t side) const;
     };
 
     /// weight [out, in / groups, kH, kW], read here only, as [groups][panels][patch][kPanel], zero

@@ -439,19 +439,6 @@ private:
     Row row_{};
 };
 
-/// Adds the sums of the bands, always in the same order.
-inline void add_partials(const Job &job, float *channel_sums) {
-    const int64_t channels = job.shape.channels;
-    for (int64_t n = 0; n < job.shape.batch; n++) {
-        const float *partials = job.partials + n * job.bands * channels;
-        float *sums = channel_sums + n * channels;
-        std::copy_n(partials, channels, sums);
-        for (int64_t band = 1; band < job.bands; band++)
-            for (int64_t c = 0; c < channels; c++)
-                sums[c] += partials[band * channels + c];
-    }
-}
-
 void run_depthwise(const Job &job, float *channel_sums) {
     const hn::CappedTag<float, size_t(kBlock)> d;
     const hn::CappedTag<float, 1> single;
@@ -480,7 +467,7 @@ void run_depthwise(const Job &job, float *channel_sums) {
         }
     });
     if (job.partials)
-        add_partials(job, channel_sums);
+        add_partials(job.shape.batch, job.bands, channels, job.partials, channel_sums);
 }
 
 } // namespace
@@ -515,9 +502,8 @@ Depthwise::Depthwise(const Shape &shape, const float *weight)
 Depthwise::Depthwise(const Shape &shape, DepthwiseWeight weight)
     : shape_(shape), weight_(std::move(weight)) {
     const auto out = [&](size_t side, int64_t size) {
-        const int64_t padded = size + shape.padding[side] + shape.padding[side + 2];
-        return (padded - shape.dilation[side] * (shape.kernel[side] - 1) - 1) / shape.stride[side] +
-               1;
+        return out_size(size, shape.kernel[side], shape.stride[side], shape.dilation[side],
+                        shape.padding[side], shape.padding[side + 2]);
     };
     out_height_ = out(0, shape.height);
     out_width_ = out(1, shape.width);

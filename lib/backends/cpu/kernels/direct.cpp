@@ -22,8 +22,7 @@ namespace tvw::cpu {
 namespace HWY_NAMESPACE {
 
 void multiply_scattered(const Product &product) {
-    const Tasks tasks(product);
-    multiply_tasks<Columns::kScattered>(tasks, 0, tasks.count());
+    multiply_alone<Columns::kScattered>(product);
 }
 
 } // namespace HWY_NAMESPACE
@@ -32,39 +31,11 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace tvw::cpu {
-namespace {
-
-/// Calls f(plane, row, column, channel) for what a result is made of, in the order of the packed
-/// weights.
-template<typename F>
-void for_patch(const DirectConvolution::Shape &shape, const F &f) {
-    for (int64_t plane = 0; plane < shape.planes; ++plane)
-        for (int64_t i = 0; i < shape.kernel[0]; ++i)
-            for (int64_t j = 0; j < shape.kernel[1]; ++j)
-                for (int64_t c = 0; c < shape.plane_channels / shape.groups; ++c)
-                    f(plane, i, j, c);
-}
-
-} // namespace
-
 HWY_EXPORT(multiply_scattered);
 
 SharedFloats DirectConvolution::pack(const float *weight, const Shape &shape) {
-    const int64_t out = shape.out_channels / shape.groups;
-    const int64_t taps = shape.kernel[0] * shape.kernel[1];
-    const int64_t group_floats = panels_of(out) * shape.patch() * kPanel;
-    const auto packed = aligned_floats(size_t(shape.groups * group_floats));
-    for (int64_t o = 0; o < shape.out_channels; ++o) {
-        float *to = &packed[o / out * group_floats + o % out / kPanel * shape.patch() * kPanel +
-                            o % out % kPanel];
-        const float *from = weight + o * shape.patch();
-        for_patch(shape, [&](int64_t plane, int64_t i, int64_t j, int64_t c) {
-            const int64_t channel = plane * shape.plane_channels + c;
-            *to = from[channel * taps + i * shape.kernel[1] + j];
-            to += kPanel;
-        });
-    }
-    return packed;
+    return pack_filters(weight, shape.out_channels, shape.groups, shape.kernel[0] * shape.kernel[1],
+                        shape.planes, shape.plane_channels / shape.groups);
 }
 
 DirectConvolution::DirectConvolution(const Shape &shape, SharedFloats weights)
@@ -72,10 +43,15 @@ DirectConvolution::DirectConvolution(const Shape &shape, SharedFloats weights)
       weights_(std::move(weights)),
       padded_height_(shape.height + shape.padding[0] + shape.padding[2]),
       padded_row_((shape.width + shape.padding[1] + shape.padding[3]) * shape.plane_channels) {
-    for_patch(shape, [&](int64_t plane, int64_t i, int64_t j, int64_t c) {
-        const int64_t row = plane * padded_height_ + i * shape.dilation[0];
-        offsets_.push_back(row * padded_row_ + j * shape.dilation[1] * shape.plane_channels + c);
-    });
+    // In the order of the packed weights.
+    const int64_t step = shape.dilation[1] * shape.plane_channels;
+    for (int64_t plane = 0; plane < shape.planes; ++plane)
+        for (int64_t i = 0; i < shape.kernel[0]; ++i)
+            for (int64_t j = 0; j < shape.kernel[1]; ++j)
+                for (int64_t c = 0; c < shape.plane_channels / shape.groups; ++c) {
+                    const int64_t row = plane * padded_height_ + i * shape.dilation[0];
+                    offsets_.push_back(row * padded_row_ + j * step + c);
+                }
 }
 
 size_t DirectConvolution::scratch_floats() const {
@@ -127,16 +103,16 @@ void DirectConvolution::run(const Input &x, const Image<float> &y, const Epilogu
             const int64_t row = unit / shape_.groups; // of all images
             const float *from = scratch + row / y.height * image + row % y.height * step +
                                 group * shape_.group_channels();
-            Product product{from,
-                            shape_.stride[1] * shape_.plane_channels,
-                            y.width,
-                            y.at(0, row, 0) + group * out,
-                            y.pixel,
-                            weights_.get() + group * group_floats,
-                            out,
-                            shape_.patch(),
-                            epilogue.of(row * y.width, group * out),
-                            offsets_.data()};
+            const Product product{from,
+                                  shape_.stride[1] * shape_.plane_channels,
+                                  y.width,
+                                  y.at(0, row, 0) + group * out,
+                                  y.pixel,
+                                  weights_.get() + group * group_floats,
+                                  out,
+                                  shape_.patch(),
+                                  epilogue.of(row * y.width, group * out),
+                                  offsets_.data()};
             HWY_DYNAMIC_DISPATCH(multiply_scattered)(product);
         }
     });

@@ -509,6 +509,13 @@ inline void multiply_tasks(const Tasks &tasks, int64_t begin, int64_t end) {
     }
 }
 
+/// The whole product, by this thread.
+template<Columns kColumns>
+void multiply_alone(const Product &product) {
+    const Tasks tasks(product);
+    multiply_tasks<kColumns>(tasks, 0, tasks.count());
+}
+
 } // namespace HWY_NAMESPACE
 } // namespace tvw::cpu
 HWY_AFTER_NAMESPACE();

@@ -70,6 +70,23 @@ void pack_panels(const float *b, int64_t out, int64_t out_stride, int64_t in, in
     }
 }
 
+SharedFloats pack_filters(const float *weight, int64_t out, int64_t groups, int64_t taps,
+                          int64_t planes, int64_t plane_channels) {
+    const int64_t columns = out / groups;
+    const int64_t patch = planes * taps * plane_channels;
+    const int64_t panels = panels_of(columns);
+    const auto packed = aligned_floats(size_t(groups * panels * patch * kPanel));
+    for (int64_t o = 0; o < out; ++o, weight += patch) {
+        const int64_t panel = o / columns * panels + o % columns / kPanel;
+        float *to = packed.get() + panel * patch * kPanel + o % columns % kPanel;
+        for (int64_t plane = 0; plane < planes; ++plane)
+            for (int64_t tap = 0; tap < taps; ++tap)
+                for (int64_t c = 0; c < plane_channels; ++c, to += kPanel)
+                    *to = weight[(plane * plane_channels + c) * taps + tap];
+    }
+    return packed;
+}
+
 PackedGemm::PackedGemm(const float *weight, int64_t out, int64_t in) : out_(out), in_(in) {
     const auto packed = aligned_floats(size_t(panels_of(out) * in * kPanel));
     pack_panels(weight, out, in, in, 1, packed.get());

@@ -19,6 +19,12 @@ constexpr int64_t panels_of(int64_t columns) {
     return (columns + kPanel - 1) / kPanel;
 }
 
+/// Room for so many floats that takes an odd number of cache lines: rows so far apart are spread
+/// over all sets of a cache.
+constexpr int64_t odd_lines(int64_t floats) {
+    return (panels_of(floats) | 1) * kPanel;
+}
+
 /// y = epilogue(x · b) for packed b.
 struct Product {
     const float *x; ///< [rows][in]
@@ -39,6 +45,12 @@ void multiply(const Product &product);
 /// [panels][in][kPanel]; leaves alone what lies beyond `out`.
 void pack_panels(const float *b, int64_t out, int64_t out_stride, int64_t in, int64_t in_stride,
                  float *packed);
+
+/// The weights of a convolution [out, in / groups, taps] as [groups][panels][patch][kPanel], zero
+/// beyond a group's columns. A patch is in the order of planes, taps and channels of a plane, of
+/// which a group has `planes` · `plane_channels`.
+SharedFloats pack_filters(const float *weight, int64_t out, int64_t groups, int64_t taps,
+                          int64_t planes, int64_t plane_channels);
 
 /// y[m][o] = epilogue(sum_i x[m][i] · scale[i] · w[o][i]) for rows m. Copies share the weights.
 class PackedGemm {

@@ -5,6 +5,7 @@
 
 #include "graph/op.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -43,5 +44,23 @@ struct Epilogue {
         return part;
     }
 };
+
+/// How many results there are along one side.
+constexpr int64_t out_size(int64_t size, int64_t kernel, int64_t stride, int64_t dilation,
+                           int64_t before, int64_t behind) {
+    return (size + before + behind - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
+/// sums[n][c] = sum over parts of partials[n][part][c], always in the same order.
+inline void add_partials(int64_t batch, int64_t parts, int64_t channels, const float *partials,
+                         float *sums) {
+    for (int64_t n = 0; n < batch; ++n, sums += channels) {
+        std::copy_n(partials, channels, sums);
+        partials += channels;
+        for (int64_t part = 1; part < parts; ++part, partials += channels)
+            for (int64_t c = 0; c < channels; ++c)
+                sums[c] += partials[c];
+    }
+}
 
 } // namespace tvw::cpu

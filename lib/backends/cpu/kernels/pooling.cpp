@@ -302,14 +302,8 @@ void global_mean(Image<const float> x, float *mean, float *scratch) {
     if (alone)
         one_thread.emplace();
     HWY_DYNAMIC_DISPATCH(run_mean)(job);
-    for (int64_t n = 0; n < x.batch && parts > 1; n++) {
-        float *sums = mean + n * x.channels;
-        const float *partials = scratch + n * parts * x.channels;
-        std::copy_n(partials, x.channels, sums);
-        for (int64_t part = 1; part < parts; part++)
-            for (int64_t c = 0; c < x.channels; c++)
-                sums[c] += partials[part * x.channels + c];
-    }
+    if (parts > 1)
+        add_partials(x.batch, parts, x.channels, scratch, mean);
 }
 
 void scale_channels(Image<const float> x, const float *scale, Image<float> y) {

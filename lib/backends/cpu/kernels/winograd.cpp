@@ -49,11 +49,6 @@ struct WinogradCall {
     int64_t begin(int64_t chunk) const { return tiles * chunk / chunks; }
 };
 
-// Strides of an odd number of cache lines spread points and tiles over all sets of a cache.
-constexpr int64_t odd_lines(int64_t floats) {
-    return ((floats + 15) / 16 | 1) * 16;
-}
-
 // Three quarters of a second-level cache for each thread.
 constexpr int64_t kCacheFloats = 96 * 1024;
 // Each chunk reads all weights, and this many tiles take as long as that does from a shared cache.

@@ -9,12 +9,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 namespace tvw::cpu {
 
-/// Convolution 3×3 with stride 1 and dilation 1. Each 4×4 tile of the result comes from
-/// a 6×6 tile of the input; errors are about 1e-5 of the largest result.
+/// Convolution 3×3 with stride 1 and dilation 1. Each 4×4 tile of the result comes from a 6×6 tile
+/// of the input; errors are about 1e-5 of the largest result.
 class Winograd {
 public:
     /// Of the input.
