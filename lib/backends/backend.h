@@ -42,7 +42,9 @@ class PackCache;
 bool cpu_takes(const Graph &graph);
 /// The fastest kernels for this CPU and for as many threads as are set at the time. Weights are
 /// packed into the cache, once for all plans of a network; the graph lets go of what is packed.
-std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache);
+/// With more than one image, the graph is of one, and the plan takes so many in its inputs' first
+/// dimension; each is computed by one thread.
+std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache, int64_t images = 1);
 
 /// How many threads plans are made for and run with when called from this thread.
 void set_backend_threads(int threads);

@@ -112,6 +112,13 @@ std::string Network::text() const {
     return to_text(build_graph(builder_, arguments_, builder_.usual_input(arguments_), shapes));
 }
 
+/// Whether images are computed apart, each by one thread: where threads get equally many, or so
+/// many that one more or less is little.
+int64_t images_apart(const Shape &input, int threads) {
+    const int64_t batch = input.empty() ? 0 : input[0];
+    return batch > 1 && (batch % threads == 0 || batch >= 4 * int64_t{threads}) ? batch : 1;
+}
+
 Network::Planned &Network::plan_for(const Shape &input) {
     for (auto it = plans_.begin(); it != plans_.end(); ++it) {
         if (it->input == input && it->threads == backend_threads()) {
@@ -122,6 +129,12 @@ Network::Planned &Network::plan_for(const Shape &input) {
     load_again();
     Graph graph = build_graph(builder_, arguments_, input, parameters_);
     const bool ours = backend_ != Backend::kReference && cpu_takes(graph);
+    const int64_t images = ours ? images_apart(input, backend_threads()) : 1;
+    if (images > 1) {
+        Shape one = input;
+        one[0] = 1;
+        graph = build_graph(builder_, arguments_, one, parameters_);
+    }
     if (ours && can_release_) {
         // From here on the graph alone holds them, and lets each go when it is packed.
         parameters_ = {};
@@ -131,7 +144,7 @@ Network::Planned &Network::plan_for(const Shape &input) {
         graph = run_passes(std::move(graph));
     plans_.push_front(
         {input, backend_threads(),
-         ours ? make_cpu_plan(std::move(graph), packed_) : make_reference_plan(graph)});
+         ours ? make_cpu_plan(std::move(graph), packed_, images) : make_reference_plan(graph)});
     if (plans_.size() > kMostPlans)
         plans_.pop_back();
     return plans_.front();

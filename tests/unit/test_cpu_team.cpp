@@ -15,10 +15,10 @@
 #include <thread>
 #include <vector>
 
-using tvw::cpu::OneThread;
 using tvw::cpu::parallel;
 using tvw::cpu::set_team_size;
 using tvw::cpu::team_member;
+using tvw::cpu::TeamScope;
 using tvw::cpu::team_size;
 
 namespace {
@@ -291,10 +291,10 @@ END_TEST
 START_TEST(one_thread_works_alone_and_once) {
     set_team_size(3);
     {
-        const OneThread one;
+        const TeamScope one(1);
         ck_assert_int_eq(team_size(), 1);
         {
-            const OneThread again;
+            const TeamScope again(1);
             ck_assert_int_eq(team_size(), 1);
         }
         ck_assert_int_eq(team_size(), 1);

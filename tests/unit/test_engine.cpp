@@ -58,21 +58,32 @@ std::vector<float> output_of(tvw::Engine &engine, const HostTensor &image) {
     return {values.begin(), values.end()};
 }
 
+HostTensor random_images(int64_t count) {
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    HostTensor images = HostTensor::zeros(DType::kFloat32, {count, 3, 96, 96});
+    std::ranges::generate(images.mutable_values<float>(), [&] { return normal(random); });
+    return images;
+}
+
+// With inverted bottlenecks and squeeze-excitation; and with 3×3 convolutions and groups.
+constexpr const char *kBuilders[] = {"mobilenet_v3_small", "regnet_y_400mf"};
+
+std::unique_ptr<tvw::Engine> random_engine(const char *builder, int threads) {
+    tvw::EngineConfig config;
+    config.builder = builder;
+    config.threads = threads;
+    return tvw_engine_v1()->create(config);
+}
+
 } // namespace
 
 START_TEST(streams_get_the_same_bits) {
     constexpr int kStreams = 4;
     constexpr int kFrames = 5;
-    std::mt19937 random(1);
-    std::normal_distribution<float> normal;
-    HostTensor image = HostTensor::zeros(DType::kFloat32, {1, 3, 96, 96});
-    std::ranges::generate(image.mutable_values<float>(), [&] { return normal(random); });
-    // With inverted bottlenecks and squeeze-excitation; and with 3×3 convolutions and groups.
-    for (const char *builder : {"mobilenet_v3_small", "regnet_y_400mf"}) {
-        tvw::EngineConfig config;
-        config.builder = builder;
-        config.threads = 2;
-        const auto network = tvw_engine_v1()->create(config);
+    const HostTensor image = random_images(1);
+    for (const char *builder : kBuilders) {
+        const auto network = random_engine(builder, 2);
         const std::vector<float> expected = output_of(*network, image);
         ck_assert(std::ranges::any_of(expected, [](float value) { return value != 0; }));
         std::atomic<int> others = 0;
@@ -85,6 +96,33 @@ START_TEST(streams_get_the_same_bits) {
         for (std::thread &stream : streams)
             stream.join();
         ck_assert_int_eq(others, 0);
+    }
+}
+END_TEST
+
+START_TEST(images_of_a_batch_are_as_alone) {
+    constexpr int64_t kImages = 6;
+    const HostTensor images = random_images(kImages);
+    const auto pixels = images.values<float>();
+    const size_t image_floats = pixels.size() / kImages;
+    for (const char *builder : kBuilders) {
+        std::vector<float> expected;
+        for (size_t i = 0; i < kImages; ++i) {
+            HostTensor image = HostTensor::zeros(DType::kFloat32, {1, 3, 96, 96});
+            std::ranges::copy(pixels.subspan(i * image_floats, image_floats),
+                              image.mutable_values<float>().begin());
+            const std::vector<float> output = output_of(*random_engine(builder, 1), image);
+            expected.insert(expected.end(), output.begin(), output.end());
+        }
+        ck_assert(!std::ranges::equal(expected.begin(), expected.begin() + 1000,
+                                      expected.begin() + 1000, expected.begin() + 2000));
+        for (const int threads : {1, 2, 3})
+            ck_assert(output_of(*random_engine(builder, threads), images) == expected);
+        // Threads that do not get equally many images share the work of each layer.
+        const std::vector<float> shared = output_of(*random_engine(builder, 4), images);
+        const float most = std::ranges::max(expected);
+        for (size_t i = 0; i < expected.size(); ++i)
+            ck_assert_float_eq_tol(shared[i], expected[i], 1e-4F * most);
     }
 }
 END_TEST
@@ -118,6 +156,7 @@ END_TEST
 
 int main() {
     return tvw::test::run_suite("engine", {streams_get_the_same_bits,
+                                           images_of_a_batch_are_as_alone,
                                            state_dicts_of_one_file_are_different_networks,
                                            the_same_state_dict_is_loaded_once,
                                            keys_of_a_file_cannot_write_to_the_terminal});

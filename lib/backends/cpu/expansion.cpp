@@ -140,9 +140,10 @@ void ExpandedDepthwise::run(const Image<const float> &x, const Image<float> &y,
                             const Epilogue &epilogue, float *scratch, float *sums) const {
     const Call call{x, y, epilogue, scratch, scratch + partial_floats()};
     parallel(shape_.batch * int64_t(kernels_.size()), [&](int64_t begin, int64_t end) {
-        const OneThread alone; // in the kernels
+        float *own = call.scratch + team_member() * own_floats_;
+        const TeamScope alone(1); // in the kernels
         for (int64_t unit = begin; unit < end; ++unit)
-            run_unit(call, unit, call.scratch + team_member() * own_floats_);
+            run_unit(call, unit, own);
     });
     if (adds_up_)
         add_partials(shape_.batch, int64_t(bands_.size()), shape_.channels, call.partials, sums);

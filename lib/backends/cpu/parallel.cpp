@@ -11,6 +11,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace tvw::cpu {
 namespace {
@@ -197,6 +198,15 @@ void set_team_size(int threads) {
 
 int team_member() {
     return member;
+}
+
+TeamScope::TeamScope(int threads)
+    : threads_before_(std::exchange(threads_of_team, threads)),
+      member_before_(std::exchange(member, 0)) {}
+
+TeamScope::~TeamScope() {
+    threads_of_team = threads_before_;
+    member = member_before_;
 }
 
 void detail::run_team(int64_t count, Body body, const void *self) {

@@ -19,16 +19,19 @@ void set_team_size(int threads);
 /// of `parallel` to find scratch memory of one's own.
 int team_member();
 
-/// Uses one thread only, for as long as this lives: waking a team costs more than little work.
-class OneThread {
+/// A team of this size, with this thread as its first member, for as long as this lives. Of one
+/// where `parallel` shares more than a kernel's work already, or where waking others costs more
+/// than the work.
+class TeamScope {
 public:
-    OneThread() : before_(team_size()) { set_team_size(1); }
-    ~OneThread() { set_team_size(before_); }
-    OneThread(const OneThread &) = delete;
-    OneThread &operator=(const OneThread &) = delete;
+    explicit TeamScope(int threads);
+    ~TeamScope();
+    TeamScope(const TeamScope &) = delete;
+    TeamScope &operator=(const TeamScope &) = delete;
 
 private:
-    int before_;
+    int threads_before_;
+    int member_before_;
 };
 
 namespace detail {

@@ -333,52 +333,69 @@ constexpr int64_t kFewRows = 3;
 // Products of a task, which takes about a microsecond: enough to be worth fetching.
 constexpr int64_t kLeastProducts = 48 * 1024;
 
-// Few rows: sums for kUnroll values of k, since one alone would wait for its own last addition.
-template<int kRows, bool kTwo>
-void stream_block(const Block &block) {
-    constexpr int64_t kUnroll = kRows == 1 ? 4 : 2;
-    constexpr int64_t kAhead = 32 * kPanel; // 2 KiB: about what memory delivers while it answers
-    const FloatTag d;
-    Sums<0, kRows, kTwo> sums[kUnroll];
-    start(sums[0], block.bias);
-    for (int i = 1; i < kUnroll; ++i)
-        start(sums[i], nullptr);
-
-    const float *base[1] = {block.a};
-    const float *b = block.b;
-    const int64_t second = block.b_second;
-    int64_t k = 0;
-    const auto step = [&](Sums<0, kRows, kTwo> &some) HWY_ATTR {
-        const int64_t index[3] = {k, k + block.a_stride, k + 2 * block.a_stride};
-        hwy::Prefetch(b + kAhead);
-        if constexpr (kStrip > kPanel)
-            hwy::Prefetch(b + second + kAhead);
-        const FloatVector b0 = hn::Load(d, b);
-        const FloatVector b1 = kTwo ? hn::Load(d, b + second) : b0;
-        some.add(base, index, b0, b1);
-        b += kPanel;
-        ++k;
-    };
-    while (k + kUnroll <= block.depth) {
-        step(sums[0]);
-        step(sums[1]);
-        if constexpr (kUnroll == 4) {
-            step(sums[2]);
-            step(sums[3]);
-        }
-    }
-    while (k < block.depth)
-        step(sums[0]);
-    for (int i = 1; i < kUnroll; ++i)
-        sums[0].add(sums[i]);
-    finish(sums[0], block);
+/// Panels that are read side by side for so few rows that reading takes longer than multiplying:
+/// processors fetch ahead in every page that is read in order, and more from several at once than
+/// from one (prefetching by hand delivers less than either). As many sums as hide the latency of
+/// an addition; with three rows, as many as fit the registers.
+constexpr int panels_side_by_side(int rows) {
+    constexpr int kVectors = int(kPanel / kLanes);
+    const int sums = rows < 3 ? 8 : 12;
+    return std::max(sums / (rows * kVectors), 1);
 }
 
-inline Kernel stream_kernel_for(int64_t rows, bool two) {
-    static constexpr Kernel kAll[2][kFewRows] = {
-        {&stream_block<1, false>, &stream_block<2, false>, &stream_block<3, false>},
-        {&stream_block<1, true>, &stream_block<2, true>, &stream_block<3, true>}};
-    return kAll[two][rows - 1];
+/// sums[row][0, kPanels · kPanel) = sum_k x[row][k] · b[k], for panels that follow one another.
+template<int kRows, int kPanels>
+void stream_panels(const Product &p, int64_t panel, float *sums) {
+    constexpr int kVectors = int(kPanel / kLanes);
+    constexpr int kAll = kPanels * kVectors;
+    const FloatTag d;
+    FloatVector totals[kRows * kAll];
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows * kAll; ++i)
+        totals[i] = hn::Zero(d);
+    const float *b = p.packed + panel * p.in * kPanel;
+    for (int64_t k = 0; k < p.in; ++k, b += kPanel) {
+        FloatVector x[kRows];
+#pragma GCC unroll 4
+        for (int row = 0; row < kRows; ++row)
+            x[row] = hn::Set(d, p.x[row * p.x_stride + k]);
+#pragma GCC unroll 16
+        for (int i = 0; i < kAll; ++i) {
+            const FloatVector weights =
+                hn::Load(d, b + i / kVectors * p.in * kPanel + i % kVectors * kLanes);
+#pragma GCC unroll 4
+            for (int row = 0; row < kRows; ++row)
+                totals[row * kAll + i] = hn::MulAdd(x[row], weights, totals[row * kAll + i]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows * kAll; ++i)
+        hn::Store(totals[i], d, sums + i * kLanes);
+}
+
+/// Products of few rows, some panels at a time.
+template<int kRows>
+void stream_groups(const Product &p, int64_t begin, int64_t end) {
+    constexpr int kPanels = panels_side_by_side(kRows);
+    const Finish finish = finish_for(activation_number(p.epilogue.activation));
+    HWY_ALIGN float sums[kRows * kPanels * kPanel];
+    const auto columns = [&](int64_t panel, int panels) {
+        const int64_t first = panel * kPanel;
+        const auto at = [first](const float *values) { return values ? values + first : nullptr; };
+        finish({sums, panels * kPanel, p.y + first, p.y_stride, kRows,
+                std::min(p.out - first, panels * kPanel), at(p.epilogue.bias),
+                at(p.epilogue.residual), p.epilogue.residual_pixel});
+    };
+    const int64_t last = std::min(end * kPanels, panels_of(p.out));
+    int64_t panel = begin * kPanels;
+    for (; panel + kPanels <= last; panel += kPanels) {
+        stream_panels<kRows, kPanels>(p, panel, sums);
+        columns(panel, kPanels);
+    }
+    for (; panel < last; ++panel) {
+        stream_panels<kRows, 1>(p, panel, sums);
+        columns(panel, 1);
+    }
 }
 
 /// Multiplies blocks of rows by strips, and gives each what the microkernel cannot do.
@@ -395,9 +412,7 @@ public:
         const int64_t begin = first + blocks.begin(number);
         const int64_t rows = blocks.begin(number + 1) - blocks.begin(number);
         const int64_t columns = std::min(p_.out - strip.column, strip.two ? kStrip : kLanes);
-        const bool few = kColumns == Columns::kDense && p_.rows <= kFewRows;
-        const Kernel kernel =
-            few ? stream_kernel_for(rows, strip.two) : kernel_for<kColumns>(rows, strip.two);
+        const Kernel kernel = kernel_for<kColumns>(rows, strip.two);
         if (columns == (strip.two ? kStrip : kLanes))
             whole(kernel, begin, rows, strip, columns, number, blocks.count);
         else
@@ -471,49 +486,66 @@ private:
 
 /// A product cut into what threads take: a strip of columns for some blocks of a chunk of rows. A
 /// chunk stays in the second-level cache while one strip after the other passes by.
-struct Tasks {
-    const Product &product;
-    int64_t strips;
-    int64_t chunks;
-    int64_t slabs; ///< of a chunk's blocks
-
+template<Columns kColumns = Columns::kDense>
+class Tasks {
+public:
     explicit Tasks(const Product &p)
-        : product(p), strips(strips_of(p.out)), chunks((p.rows + most_rows(p) - 1) / most_rows(p)) {
-        const int64_t blocks = RowBlocks((p.rows + chunks - 1) / chunks).count;
+        : p_(p), strips_(strips_of(p.out)), chunks_((p.rows + most_rows(p) - 1) / most_rows(p)) {
+        const int64_t blocks = RowBlocks((p.rows + chunks_ - 1) / chunks_).count;
         const int64_t least = std::max<int64_t>(kLeastProducts / (kMaxRows * kStrip * p.in), 1);
-        slabs = (blocks + least - 1) / least;
+        slabs_ = (blocks + least - 1) / least;
+    }
+
+    int64_t count() const {
+        if (!few())
+            return chunks_ * strips_ * slabs_;
+        const int panels = panels_side_by_side(int(p_.rows));
+        return (panels_of(p_.out) + panels - 1) / panels;
+    }
+
+    void run(int64_t begin, int64_t end) const {
+        if (!few())
+            return multiply_strips(begin, end);
+        if (p_.rows == 1)
+            return stream_groups<1>(p_, begin, end);
+        return p_.rows == 2 ? stream_groups<2>(p_, begin, end) : stream_groups<3>(p_, begin, end);
     }
 
     static int64_t most_rows(const Product &p) {
         return std::max<int64_t>(kChunkFloats / p.in, 8 * kMaxRows);
     }
-    int64_t count() const { return chunks * strips * slabs; }
-};
 
-template<Columns kColumns = Columns::kDense>
-inline void multiply_tasks(const Tasks &tasks, int64_t begin, int64_t end) {
-    const Product &p = tasks.product;
-    const Multiplier<kColumns> multiplier(p);
-    while (begin < end) {
-        const int64_t whole = begin / tasks.slabs; // strips of chunks before
-        const int64_t slab = begin % tasks.slabs;
-        const int64_t slab_end = std::min(slab + end - begin, tasks.slabs);
-        const int64_t chunk = whole / tasks.strips;
-        const Strip strip = strip_at(p.packed, p.out, p.in, whole % tasks.strips);
-        const int64_t first = p.rows * chunk / tasks.chunks;
-        const RowBlocks blocks(p.rows * (chunk + 1) / tasks.chunks - first);
-        const int64_t last = blocks.count * slab_end / tasks.slabs;
-        for (int64_t block = blocks.count * slab / tasks.slabs; block < last; ++block)
-            multiplier.run(blocks, block, first, strip);
-        begin += slab_end - slab;
+private:
+    bool few() const { return kColumns == Columns::kDense && p_.rows <= kFewRows; }
+
+    void multiply_strips(int64_t begin, int64_t end) const {
+        const Multiplier<kColumns> multiplier(p_);
+        while (begin < end) {
+            const int64_t whole = begin / slabs_; // strips of chunks before
+            const int64_t slab = begin % slabs_;
+            const int64_t slab_end = std::min(slab + end - begin, slabs_);
+            const int64_t chunk = whole / strips_;
+            const Strip strip = strip_at(p_.packed, p_.out, p_.in, whole % strips_);
+            const int64_t first = p_.rows * chunk / chunks_;
+            const RowBlocks blocks(p_.rows * (chunk + 1) / chunks_ - first);
+            const int64_t last = blocks.count * slab_end / slabs_;
+            for (int64_t block = blocks.count * slab / slabs_; block < last; ++block)
+                multiplier.run(blocks, block, first, strip);
+            begin += slab_end - slab;
+        }
     }
-}
+
+    const Product &p_;
+    int64_t strips_;
+    int64_t chunks_;
+    int64_t slabs_; ///< of a chunk's blocks
+};
 
 /// The whole product, by this thread.
 template<Columns kColumns>
 void multiply_alone(const Product &product) {
-    const Tasks tasks(product);
-    multiply_tasks<kColumns>(tasks, 0, tasks.count());
+    const Tasks<kColumns> tasks(product);
+    tasks.run(0, tasks.count());
 }
 
 } // namespace HWY_NAMESPACE

@@ -22,8 +22,8 @@ namespace tvw::cpu {
 namespace HWY_NAMESPACE {
 
 void multiply_all(const Product &p) {
-    const Tasks tasks(p);
-    parallel(tasks.count(), [&](int64_t begin, int64_t end) { multiply_tasks(tasks, begin, end); });
+    const Tasks<> tasks(p);
+    parallel(tasks.count(), [&](int64_t begin, int64_t end) { tasks.run(begin, end); });
 }
 
 // to[i] = from[i] · scale[i]
