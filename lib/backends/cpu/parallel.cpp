@@ -7,7 +7,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <limits>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -46,63 +45,78 @@ public:
     /// False if it is busy for another caller; nothing was done then.
     bool run(int threads, int64_t count, detail::Body body, const void *self) {
         const std::unique_lock caller(callers_, std::try_to_lock);
-        if (!caller || uint64_t(count) >= kNothingLeft)
+        if (!caller || count > kMostItems)
             return false;
         while (helpers_ < threads - 1 && start_helper()) {
         }
         const uint32_t job = open(threads, count, body, self);
         // Who took a part is waited for; who has yet to wake is not.
-        wait_for_helpers(count - work(job));
+        wait_for_helpers(count - work(job, 0));
         return true;
     }
 
 private:
-    // `next_`: the job's number and the first item that nobody has taken.
-    static constexpr int kIndexBits = 32;
-    static constexpr uint64_t kNothingLeft = std::numeric_limits<uint32_t>::max();
-    static uint32_t job_of(uint64_t next) { return uint32_t(next >> kIndexBits); }
-    static int64_t index_of(uint64_t next) { return int64_t(uint32_t(next)); }
+    /// What is left of a job, items [front, back), and the job's number.
+    struct Rest {
+        uint32_t job;
+        int64_t front;
+        int64_t back;
+    };
+    static constexpr int kIndexBits = 20;
+    static constexpr int64_t kMostItems = (1 << kIndexBits) - 1;
+    static uint64_t packed(const Rest &rest) {
+        return uint64_t{rest.job} << (2 * kIndexBits) | uint64_t(rest.back) << kIndexBits |
+               uint64_t(rest.front);
+    }
+    static Rest unpacked(uint64_t rest) {
+        return {uint32_t(rest >> (2 * kIndexBits)), int64_t(rest) & kMostItems,
+                int64_t(rest >> kIndexBits) & kMostItems};
+    }
 
     uint32_t open(int threads, int64_t count, detail::Body body, const void *self) {
         // A late helper may read these as they change. It takes no part then: who reads a new value
-        // sees that `next_` has changed.
-        const uint32_t job = job_of(next_.load(std::memory_order_relaxed)) + 1;
-        next_.store(uint64_t{job - 1} << kIndexBits | kNothingLeft, std::memory_order_relaxed);
+        // sees that `rest_` has changed.
+        const uint32_t last = unpacked(rest_.load(std::memory_order_relaxed)).job;
+        rest_.store(packed({last, 0, 0}), std::memory_order_relaxed);
         threads_.store(threads, std::memory_order_release);
         body_.store(body, std::memory_order_release);
         self_.store(self, std::memory_order_release);
         done_.store(0, std::memory_order_relaxed);
-        count_.store(count, std::memory_order_release);
-        next_.store(uint64_t{job} << kIndexBits, std::memory_order_seq_cst);
+        const uint64_t rest = packed({last + 1, 0, count});
+        rest_.store(rest, std::memory_order_seq_cst);
         if (asleep_.load(std::memory_order_seq_cst) > 0) {
             { const std::lock_guard lock(mutex_); }
             opened_.notify_all();
         }
-        return job;
+        return unpacked(rest).job;
     }
 
-    /// Takes parts of a job until none is left; answers how many items they had.
-    int64_t work(uint32_t job) {
+    /// Takes parts of a job until none is left; answers how many items they had. Half of the
+    /// threads begin with the first items and half with the last: most of what one of two threads
+    /// reads of an image is then what it wrote itself in the step before.
+    int64_t work(uint32_t job, int number) {
         // A part is a third of what would be a fair share of the rest: few parts, of which the last
         // ones are so small that all threads end at about the same time.
         constexpr int64_t kPartsOfShare = 3;
         int64_t done = 0;
-        uint64_t next = next_.load(std::memory_order_acquire);
+        uint64_t now = rest_.load(std::memory_order_acquire);
         for (;;) {
-            const int64_t left = count_.load(std::memory_order_acquire) - index_of(next);
             const int64_t threads = threads_.load(std::memory_order_acquire);
             const detail::Body body = body_.load(std::memory_order_acquire);
             const void *self = self_.load(std::memory_order_acquire);
-            if (job_of(next) != job || left <= 0)
+            Rest rest = unpacked(now);
+            const int64_t left = rest.back - rest.front;
+            if (rest.job != job || left <= 0)
                 return done;
             const int64_t size = std::max<int64_t>(left / (kPartsOfShare * threads), 1);
-            if (!next_.compare_exchange_weak(next, next + uint64_t(size), std::memory_order_acq_rel,
+            const int64_t begin = number % 2 == 0 ? rest.front : rest.back - size;
+            (number % 2 == 0 ? rest.front : rest.back) = number % 2 == 0 ? begin + size : begin;
+            if (!rest_.compare_exchange_weak(now, packed(rest), std::memory_order_acq_rel,
                                              std::memory_order_acquire))
                 continue;
-            const int64_t begin = index_of(next);
             body(self, begin, begin + size);
             done += size;
-            next = next_.load(std::memory_order_acquire);
+            now = rest_.load(std::memory_order_acquire);
         }
     }
 
@@ -145,14 +159,14 @@ private:
             seen = wait_for_other_than(seen);
             if (number >= threads_.load(std::memory_order_acquire))
                 continue;
-            if (const int64_t done = work(seen); done > 0)
+            if (const int64_t done = work(seen, number); done > 0)
                 report(done);
         }
     }
 
     /// The number of the latest job that is not `seen`.
     uint32_t wait_for_other_than(uint32_t seen) {
-        const auto latest = [&] { return job_of(next_.load(std::memory_order_seq_cst)); };
+        const auto latest = [&] { return unpacked(rest_.load(std::memory_order_seq_cst)).job; };
         constexpr int kPauses = 32; // between two looks at the clock
         const Clock::time_point end = Clock::now() + kLookOut;
         do {
@@ -172,11 +186,10 @@ private:
     std::mutex callers_; ///< held by who is helped
     int helpers_ = 0;
 
-    std::atomic<int> threads_ = 1; ///< the job, as the next four
-    std::atomic<int64_t> count_ = 0;
+    std::atomic<int> threads_ = 1; ///< the job, as the next two
     std::atomic<detail::Body> body_ = nullptr;
     std::atomic<const void *> self_ = nullptr;
-    alignas(64) std::atomic<uint64_t> next_ = 0;
+    alignas(64) std::atomic<uint64_t> rest_ = 0; ///< a Rest
     alignas(64) std::atomic<int64_t> done_ = 0; ///< items that helpers did
 
     std::mutex mutex_; ///< of those who sleep

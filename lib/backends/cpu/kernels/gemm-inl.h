@@ -494,18 +494,20 @@ public:
         const int64_t blocks = RowBlocks((p.rows + chunks_ - 1) / chunks_).count;
         const int64_t least = std::max<int64_t>(kLeastProducts / (kMaxRows * kStrip * p.in), 1);
         slabs_ = (blocks + least - 1) / least;
+        by_rows_ = p.rows * (p.in + p.out) > 2 * p.in * p.out && p.in * p.out <= kChunkFloats;
     }
 
     int64_t count() const {
-        if (!few())
-            return chunks_ * strips_ * slabs_;
-        const int panels = panels_side_by_side(int(p_.rows));
-        return (panels_of(p_.out) + panels - 1) / panels;
+        if (few()) {
+            const int panels = panels_side_by_side(int(p_.rows));
+            return (panels_of(p_.out) + panels - 1) / panels;
+        }
+        return by_rows_ ? RowBlocks(p_.rows).count : chunks_ * strips_ * slabs_;
     }
 
     void run(int64_t begin, int64_t end) const {
         if (!few())
-            return multiply_strips(begin, end);
+            return by_rows_ ? multiply_rows(begin, end) : multiply_strips(begin, end);
         if (p_.rows == 1)
             return stream_groups<1>(p_, begin, end);
         return p_.rows == 2 ? stream_groups<2>(p_, begin, end) : stream_groups<3>(p_, begin, end);
@@ -517,6 +519,22 @@ public:
 
 private:
     bool few() const { return kColumns == Columns::kDense && p_.rows <= kFewRows; }
+
+    void multiply_rows(int64_t begin, int64_t end) const {
+        const Multiplier<kColumns> multiplier(p_);
+        const RowBlocks all(p_.rows);
+        const int64_t most = most_rows(p_) / kMaxRows;
+        for (int64_t next = 0; begin < end; begin = next) {
+            next = std::min(begin + most, end);
+            const int64_t first = all.begin(begin);
+            const RowBlocks blocks(all.begin(next) - first);
+            for (int64_t number = 0; number < strips_; ++number) {
+                const Strip strip = strip_at(p_.packed, p_.out, p_.in, number);
+                for (int64_t block = 0; block < blocks.count; ++block)
+                    multiplier.run(blocks, block, first, strip);
+            }
+        }
+    }
 
     void multiply_strips(int64_t begin, int64_t end) const {
         const Multiplier<kColumns> multiplier(p_);
@@ -539,6 +557,7 @@ private:
     int64_t strips_;
     int64_t chunks_;
     int64_t slabs_; ///< of a chunk's blocks
+    bool by_rows_;
 };
 
 /// The whole product, by this thread.
