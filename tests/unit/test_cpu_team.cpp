@@ -18,8 +18,8 @@
 using tvw::cpu::parallel;
 using tvw::cpu::set_team_size;
 using tvw::cpu::team_member;
-using tvw::cpu::TeamScope;
 using tvw::cpu::team_size;
+using tvw::cpu::TeamScope;
 
 namespace {
 
@@ -125,10 +125,12 @@ END_TEST
 
 START_TEST(parts_are_the_whole_whatever_its_size) {
     const int64_t limit = int64_t{1} << 32;
+    const int64_t million = int64_t{1} << 20; // more than a job can have
     for (int threads = 1; threads <= kMostThreads; ++threads) {
         set_team_size(threads);
-        for (const int64_t count : {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{1000}, limit / 2,
-                                    limit - 2, limit - 1, limit, limit + 5, limit * 1000}) {
+        for (const int64_t count :
+             {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{1000}, million - 2, million - 1, million,
+              million + 1, limit / 2, limit - 2, limit - 1, limit, limit + 5, limit * 1000}) {
             int64_t next = 0;
             for (const Part &part : parts_of(count)) {
                 ck_assert_int_eq(part.begin, next);
@@ -191,6 +193,29 @@ START_TEST(the_whole_team_works) {
 END_TEST
 
 // Pauses about as long as helpers look out for work, and such that they are asleep.
+START_TEST(one_thread_begins_at_the_front_and_one_at_the_back) {
+    set_team_size(2);
+    for (int round = 0; round < 20; ++round) {
+        std::array<std::vector<Part>, 2> parts;
+        parallel(200, [&](int64_t begin, int64_t end) {
+            parts[size_t(team_member())].push_back({begin, end});
+            std::this_thread::sleep_for(std::chrono::microseconds(50));
+        });
+        int64_t front = 0;
+        for (const Part &part : parts[0]) {
+            ck_assert_int_eq(part.begin, front);
+            front = part.end;
+        }
+        int64_t back = 200;
+        for (const Part &part : parts[1]) {
+            ck_assert_int_eq(part.end, back);
+            back = part.begin;
+        }
+        ck_assert_int_eq(front, back);
+    }
+}
+END_TEST
+
 START_TEST(helpers_wake_after_pauses) {
     set_team_size(3);
     for (int round = 0; round < 40; ++round) {
@@ -313,11 +338,11 @@ END_TEST
 
 int main() {
     return tvw::test::run_suite(
-        "cpu_team",
-        {each_item_is_done_once, parts_are_the_whole_whatever_its_size,
-         without_work_nothing_is_called, short_jobs_follow_one_another,
-         no_two_threads_are_the_same_member, the_whole_team_works, helpers_wake_after_pauses,
-         helpers_that_come_late_do_no_harm, a_caller_does_not_wait_for_another,
-         callers_at_the_same_time_all_get_their_work_done, callers_may_come_and_go,
-         every_thread_has_a_team_size_of_its_own, one_thread_works_alone_and_once});
+        "cpu_team", {each_item_is_done_once, parts_are_the_whole_whatever_its_size,
+                     without_work_nothing_is_called, short_jobs_follow_one_another,
+                     no_two_threads_are_the_same_member, the_whole_team_works,
+                     one_thread_begins_at_the_front_and_one_at_the_back, helpers_wake_after_pauses,
+                     helpers_that_come_late_do_no_harm, a_caller_does_not_wait_for_another,
+                     callers_at_the_same_time_all_get_their_work_done, callers_may_come_and_go,
+                     every_thread_has_a_team_size_of_its_own, one_thread_works_alone_and_once});
 }

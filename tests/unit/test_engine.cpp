@@ -155,9 +155,9 @@ START_TEST(keys_of_a_file_cannot_write_to_the_terminal) {
 END_TEST
 
 int main() {
-    return tvw::test::run_suite("engine", {streams_get_the_same_bits,
-                                           images_of_a_batch_are_as_alone,
-                                           state_dicts_of_one_file_are_different_networks,
-                                           the_same_state_dict_is_loaded_once,
-                                           keys_of_a_file_cannot_write_to_the_terminal});
+    return tvw::test::run_suite("engine",
+                                {streams_get_the_same_bits, images_of_a_batch_are_as_alone,
+                                 state_dicts_of_one_file_are_different_networks,
+                                 the_same_state_dict_is_loaded_once,
+                                 keys_of_a_file_cannot_write_to_the_terminal});
 }

@@ -42,10 +42,13 @@ public:
         return *team;
     }
 
+    /// The most that one job can have.
+    static constexpr int64_t kMostItems = (1 << 20) - 1;
+
     /// False if it is busy for another caller; nothing was done then.
     bool run(int threads, int64_t count, detail::Body body, const void *self) {
         const std::unique_lock caller(callers_, std::try_to_lock);
-        if (!caller || count > kMostItems)
+        if (!caller)
             return false;
         while (helpers_ < threads - 1 && start_helper()) {
         }
@@ -63,7 +66,7 @@ private:
         int64_t back;
     };
     static constexpr int kIndexBits = 20;
-    static constexpr int64_t kMostItems = (1 << kIndexBits) - 1;
+    static_assert(kMostItems >> kIndexBits == 0);
     static uint64_t packed(const Rest &rest) {
         return uint64_t{rest.job} << (2 * kIndexBits) | uint64_t(rest.back) << kIndexBits |
                uint64_t(rest.front);
@@ -190,7 +193,7 @@ private:
     std::atomic<detail::Body> body_ = nullptr;
     std::atomic<const void *> self_ = nullptr;
     alignas(64) std::atomic<uint64_t> rest_ = 0; ///< a Rest
-    alignas(64) std::atomic<int64_t> done_ = 0; ///< items that helpers did
+    alignas(64) std::atomic<int64_t> done_ = 0;  ///< items that helpers did
 
     std::mutex mutex_; ///< of those who sleep
     std::condition_variable opened_;
@@ -223,8 +226,14 @@ TeamScope::~TeamScope() {
 }
 
 void detail::run_team(int64_t count, Body body, const void *self) {
-    if (!Team::instance().run(threads_of_team, count, body, self))
+    if (count > Team::kMostItems) {
+        const int64_t unit = (count + Team::kMostItems - 1) / Team::kMostItems;
+        parallel((count + unit - 1) / unit, [=](int64_t begin, int64_t end) {
+            body(self, begin * unit, std::min(end * unit, count));
+        });
+    } else if (!Team::instance().run(threads_of_team, count, body, self)) {
         body(self, 0, count);
+    }
 }
 
 } // namespace tvw::cpu

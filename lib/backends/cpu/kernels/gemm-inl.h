@@ -13,7 +13,6 @@
 
 #include "backends/cpu/kernels/gemm.h"
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "backends/cpu/kernels/math-inl.h"
@@ -484,8 +483,9 @@ private:
     bool in_registers_;
 };
 
-/// A product cut into what threads take: a strip of columns for some blocks of a chunk of rows. A
-/// chunk stays in the second-level cache while one strip after the other passes by.
+/// A product cut into what threads take: a strip of columns for some blocks of a chunk of rows, or
+/// for few rows some panels. A chunk stays in the second-level cache while one strip after the
+/// other passes by.
 template<Columns kColumns = Columns::kDense>
 class Tasks {
 public:
@@ -494,7 +494,7 @@ public:
         const int64_t blocks = RowBlocks((p.rows + chunks_ - 1) / chunks_).count;
         const int64_t least = std::max<int64_t>(kLeastProducts / (kMaxRows * kStrip * p.in), 1);
         slabs_ = (blocks + least - 1) / least;
-        by_rows_ = p.rows * (p.in + p.out) > 2 * p.in * p.out && p.in * p.out <= kChunkFloats;
+        by_rows_ = p.in * p.out <= kChunkFloats && p.rows * (p.in + p.out) > 2 * p.in * p.out;
     }
 
     int64_t count() const {
@@ -557,6 +557,8 @@ private:
     int64_t strips_;
     int64_t chunks_;
     int64_t slabs_; ///< of a chunk's blocks
+    /// Whether a part is some rows with all columns, so that threads keep to their part of an
+    /// image: where all weights stay in the second-level cache and are less than the image.
     bool by_rows_;
 };
 
