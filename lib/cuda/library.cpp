@@ -5,6 +5,7 @@
 
 #include <tvw/export.h>
 
+#include <ATen/Context.h>
 #include <c10/cuda/CUDAFunctions.h>
 
 #include <map>
@@ -15,6 +16,8 @@ namespace {
 
 class TorchLibrary : public Library {
 public:
+    bool is_known_to_torch() override { return at::globalContext().hasCUDART(); }
+
     int device_count() override { return c10::cuda::device_count(); }
 
     Session &session(int index) override {

@@ -22,22 +22,23 @@ struct DeviceInfo {
 class Recording {
 public:
     virtual ~Recording() = default;
-    /// Enqueues all of it; the caller has made the session's stream the current one.
+    /// Enqueues all of it; called within Session::run.
     virtual void replay() = 0;
 };
 
-/// One GPU, with a stream and a pool of memory of our own. One thread at a time, always the same.
-/// Errors are LibTorch's exceptions.
+/// One GPU, with a stream of our own and memory from LibTorch's pool. One thread at a time, always
+/// the same. Errors are LibTorch's exceptions.
 class Session {
 public:
     virtual ~Session() = default;
 
     virtual const DeviceInfo &info() const = 0;
-    /// Runs `job` with the GPU and the stream as LibTorch's current ones; what it allocates comes
-    /// from the pool. `job` enqueues, and need not wait.
+    /// Runs `job` with the GPU and the stream as LibTorch's current ones. `job` enqueues, and need
+    /// not wait.
     virtual void run(const std::function<void()> &job) = 0;
-    /// Records what `job` enqueues instead of running it. Every tensor that it reads must outlive
-    /// the recording; what it allocates stays where it is, and `job` ran once before.
+    /// Records what `job` enqueues instead of running it; it must have run before. Every tensor
+    /// that it reads must outlive the recording. What it leaves allocated keeps its place; other
+    /// recordings share the rest, so results are copied before another one is replayed.
     virtual std::unique_ptr<Recording> record(const std::function<void()> &job) = 0;
     /// Waits until everything that was enqueued is done.
     virtual void synchronize() = 0;
@@ -49,10 +50,14 @@ class Library {
 public:
     virtual ~Library() = default;
 
+    /// Whether LibTorch knows that its CUDA part is loaded. It looks for it once a process, when
+    /// a convolution or batch norm first runs anywhere, so this library may have come too late.
+    virtual bool is_known_to_torch() = 0;
     /// GPUs that the CUDA runtime sees; 0 where it fails.
     virtual int device_count() = 0;
     /// A GPU below device_count(). The first call makes its context, checks that our kernels run
     /// there, and takes a second or so; the session lasts as long as the process.
+    /// Error(kNotSupported) for a GPU that this build has no kernels for.
     virtual Session &session(int index) = 0;
 };
 
