@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What the core finds behind tvw_engine_v1: engines on LibTorch, and graphs to look at.
+#include "backends/cuda/gpu.h"
 #include "engine/execute.h"
 #include "engine/shared_network.h"
 #include "graph/operations.h"
@@ -37,6 +38,9 @@ public:
         return times;
     }
     int64_t num_params() const override { return network_->num_params(); }
+    std::string device() const override {
+        return placement_.gpu != nullptr ? placement_.gpu->name() : "cpu";
+    }
 
 private:
     std::shared_ptr<Network> network_;

@@ -64,6 +64,8 @@ Gpu &Gpu::open(int index) {
         return found->second;
     Library &library = cuda_library();
     const int count = library.device_count();
+    if (count == 0)
+        unavailable("the CUDA runtime finds no GPU, though the driver does");
     if (index >= count)
         unavailable(fmt::format("the last GPU here is cuda:{}", count - 1));
     return gpus->try_emplace(index, index, library.session(index)).first->second;

@@ -12,8 +12,6 @@
 #include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
 
-#include <fmt/format.h>
-
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -139,9 +137,8 @@ void CudaPlan::record() {
             recording_.reset();
             results_.clear();
             log(LogLevel::kWarning,
-                fmt::format("{} runs slower than it could on {}, call by call: {}",
-                            program_->graph().name(), gpu_.name(),
-                            first_line(error.what_without_backtrace())));
+                program_->graph().name() + " runs slower than it could on " + gpu_.name() +
+                    ", call by call: " + first_line(error.what_without_backtrace()));
         }
     });
 }

@@ -92,6 +92,8 @@ public:
     virtual std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds) = 0;
     /// Elements of all parameters, before quantization (num_params in meta).
     virtual int64_t num_params() const = 0;
+    /// Where it runs: "cpu", or "cuda:0 (NVIDIA H100 80GB HBM3)".
+    virtual std::string device() const = 0;
 };
 
 /// Which graph to print, and how.
