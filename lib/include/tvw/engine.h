@@ -44,6 +44,7 @@ enum class Precision {
 };
 /// "fp32", "tf32", "fp16" or "bf16"; Error(kInvalidArgument) otherwise.
 TVW_API Precision parse_precision(std::string_view text);
+/// As parse_precision() takes it.
 TVW_API std::string_view precision_name(Precision precision);
 
 /// What an Engine is made from.
