@@ -53,7 +53,9 @@ void bench(const BenchOptions &options, const Context &context) {
                                             {"backend", options.backend},
                                             {"cpu", cpu_name()},
                                             {"median_ms", middle},
-                                            {"min_ms", least}};
+                                            {"min_ms", least},
+                                            {"device", measured.engine->device()},
+                                            {"precision", options.precision}};
         fmt::print("{}\n", dump(report));
         return;
     }

@@ -83,11 +83,16 @@ void add_measure_options(CLI::App &command, MeasureOptions &options) {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     command.add_option("--backend", options.backend, "auto or reference")->capture_default_str();
+    command.add_option("--device", options.device, "auto, cpu or cuda:N")->capture_default_str();
+    command.add_option("--precision", options.precision, "fp32, tf32, fp16 or bf16")
+        ->capture_default_str();
 }
 
 Measured prepare(const MeasureOptions &options) {
     Measured measured;
     const Backend backend = parse_backend(options.backend);
+    const Device device = parse_device(options.device);
+    const Precision precision = parse_precision(options.precision);
     const bool random = is_builder(options.model);
     const std::optional<Weights> weights =
         random ? get_model_weights(options.model).default_member() : find_weights(options.model);
@@ -97,6 +102,8 @@ Measured prepare(const MeasureOptions &options) {
         measured.config.builder = options.model;
     measured.model = random ? options.model : weights->name();
     measured.config.backend = backend;
+    measured.config.device = device;
+    measured.config.precision = precision;
     measured.config.threads = options.threads > 0 ? options.threads : allowed_cpus();
     const auto [height, width] = image_size(options, weights);
     measured.shape = {options.batch, 3, height, width};
@@ -133,9 +140,13 @@ double median(std::vector<double> values) {
 
 std::string heading(const Measured &measured, const MeasureOptions &options) {
     const int threads = measured.config.threads;
-    return fmt::format("{}, batch {}, {}×{}, {} thread{}, backend {}\n{}\n", measured.model,
-                       measured.shape[0], measured.shape[2], measured.shape[3], threads,
-                       threads == 1 ? "" : "s", options.backend, cpu_name());
+    const std::string device = measured.engine->device();
+    const bool on_cpu = device == "cpu";
+    const std::string how = on_cpu ? fmt::format("{} thread{}, backend {}", threads,
+                                                 threads == 1 ? "" : "s", options.backend)
+                                   : options.precision;
+    return fmt::format("{}, batch {}, {}×{}, {}\n{}\n", measured.model, measured.shape[0],
+                       measured.shape[2], measured.shape[3], how, on_cpu ? cpu_name() : device);
 }
 
 } // namespace tvw::cli

@@ -176,6 +176,7 @@ void profile(const ProfileOptions &options, const Context &context) {
 void add_profile(CLI::App &app, Context &context) {
     auto options = std::make_shared<ProfileOptions>();
     options->rounds = 20;
+    options->device = "cpu"; // the one that measures its nodes
     CLI::App *command =
         add_command(app, context, "profile", "Measure where the time of a model goes");
     add_measure_options(*command, *options);

@@ -16,6 +16,7 @@ enum Property : guint {
     kDevice,
     kInferenceInterval,
     kThreads,
+    kPrecision,
 };
 
 std::string text_of(const GValue *value) {
@@ -46,6 +47,9 @@ void install_properties(GObjectClass *object_class) {
              "Model by name (resnet50), with its DEFAULT weights; instead of weights", nullptr);
     add_text(kDevice, "device", "Device", "Where to run: auto, cpu, cuda or cuda:N",
              usual.device.c_str());
+    add_text(kPrecision, "precision", "Precision",
+             "Numbers of the model: fp32; on a GPU also tf32, fp16 or bf16",
+             usual.precision.c_str());
 
     const auto add_count = [&](Property id, const char *name, const char *nick, const char *blurb,
                                guint least, guint initial, GParamFlags flags) {
@@ -86,6 +90,9 @@ void store_property(Properties &properties, guint id, const GValue *value) {
     case kDevice:
         properties.device = text_of(value);
         break;
+    case kPrecision:
+        properties.precision = text_of(value);
+        break;
     case kInferenceInterval:
         properties.tuning.inference_interval = g_value_get_uint(value);
         break;
@@ -114,6 +121,8 @@ void fetch_property(const Properties &properties, guint id, GValue *value) {
         return g_value_set_double(value, properties.tuning.threshold);
     case kDevice:
         return set_text(properties.device);
+    case kPrecision:
+        return set_text(properties.precision);
     case kInferenceInterval:
         return g_value_set_uint(value, properties.tuning.inference_interval);
     case kThreads:

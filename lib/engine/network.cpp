@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "engine/network.h"
 
+#include "backends/cuda/gpu.h"
+#include "base/log.h"
 #include "passes/pass.h"
 
 #include <tvw/error.h>
@@ -23,12 +25,20 @@ const HostTensor &only_input(const std::string &builder, const std::vector<Named
     return inputs[0].tensor;
 }
 
+/// Whether images are computed apart, each by one thread: where threads get equally many, or so
+/// many that one more or less is little.
+int64_t images_apart(const Shape &input, int threads) {
+    const int64_t batch = input.empty() ? 0 : input[0];
+    return batch > 1 && (batch % threads == 0 || batch >= 4 * int64_t{threads}) ? batch : 1;
+}
+
 } // namespace
 
-Network::Network(const EngineConfig &config, Keep keep)
+Network::Network(const EngineConfig &config, Keep keep, const Placement &placement)
     : builder_(find_builder(config.builder)),
       arguments_(config.arguments),
       backend_(config.backend),
+      placement_(placement),
       origin_{config, {}, {}, {}} {
     load(config.checkpoint.get());
     origin_.config.checkpoint.reset();
@@ -112,39 +122,54 @@ std::string Network::text() const {
     return to_text(build_graph(builder_, arguments_, builder_.usual_input(arguments_), shapes));
 }
 
-/// Whether images are computed apart, each by one thread: where threads get equally many, or so
-/// many that one more or less is little.
-int64_t images_apart(const Shape &input, int threads) {
-    const int64_t batch = input.empty() ? 0 : input[0];
-    return batch > 1 && (batch % threads == 0 || batch >= 4 * int64_t{threads}) ? batch : 1;
+EngineConfig Network::config_for(const Device &device) const {
+    EngineConfig config = origin_.config;
+    config.device = device;
+    return config;
 }
 
-Network::Planned &Network::plan_for(const Shape &input) {
-    for (auto it = plans_.begin(); it != plans_.end(); ++it) {
-        if (it->input == input && it->threads == backend_threads()) {
-            plans_.splice(plans_.begin(), plans_, it);
-            return plans_.front();
-        }
-    }
+void Network::move_to(const Placement &placement) {
+    forget_plans();
+    placement_ = placement;
+}
+
+std::unique_ptr<Plan> Network::make_plan(const Shape &input) {
     load_again();
     Graph graph = build_graph(builder_, arguments_, input, parameters_);
-    const bool ours = backend_ != Backend::kReference && cpu_takes(graph);
-    const int64_t images = ours ? images_apart(input, backend_threads()) : 1;
+    const bool reference = backend_ == Backend::kReference;
+    const bool on_gpu = placement_.gpu != nullptr;
+    const bool taken_over = on_gpu || (!reference && cpu_takes(graph));
+    const int64_t images = taken_over && !on_gpu ? images_apart(input, backend_threads()) : 1;
     if (images > 1) {
         Shape one = input;
         one[0] = 1;
         graph = build_graph(builder_, arguments_, one, parameters_);
     }
-    if (ours && can_release_) {
+    if (taken_over && can_release_) {
         // From here on the graph alone holds them, and lets each go when it is packed.
         parameters_ = {};
         released_ = true;
     }
-    if (backend_ != Backend::kReference)
+    if (!reference)
         graph = run_passes(std::move(graph));
-    plans_.push_front(
-        {input, backend_threads(),
-         ours ? make_cpu_plan(std::move(graph), packed_, images) : make_reference_plan(graph)});
+    if (on_gpu) {
+        if (!uploaded_)
+            uploaded_ = make_weight_cache();
+        return make_cuda_plan(std::move(graph), *placement_.gpu, placement_.precision, *uploaded_);
+    }
+    return taken_over ? make_cpu_plan(std::move(graph), packed_, images)
+                      : make_reference_plan(graph);
+}
+
+Network::Planned &Network::plan_for(const Shape &input) {
+    const int threads = placement_.gpu != nullptr ? 0 : backend_threads();
+    for (auto it = plans_.begin(); it != plans_.end(); ++it) {
+        if (it->input == input && it->threads == threads) {
+            plans_.splice(plans_.begin(), plans_, it);
+            return plans_.front();
+        }
+    }
+    plans_.push_front({input, threads, make_plan(input)});
     if (plans_.size() > kMostPlans)
         plans_.pop_back();
     return plans_.front();
@@ -152,7 +177,16 @@ Network::Planned &Network::plan_for(const Shape &input) {
 
 void Network::run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs) {
     const HostTensor *input = &only_input(builder_.name, inputs);
-    plan_for(input->shape()).plan->run({&input, 1}, outputs);
+    const auto run = [&] { plan_for(input->shape()).plan->run({&input, 1}, outputs); };
+    try {
+        return run();
+    } catch (const cuda::OutOfMemory &error) {
+        log(LogLevel::kWarning,
+            fmt::format("{}: once more without what is kept for other sizes", error.what()));
+    }
+    plans_.clear();
+    placement_.gpu->session().empty_cache();
+    run();
 }
 
 std::vector<NodeTime> Network::profile(const std::vector<NamedTensor> &inputs, int rounds) {

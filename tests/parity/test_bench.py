@@ -11,7 +11,7 @@ from torchvision.models import get_model_weights
 
 SMALL = "mobilenet_v3_small"
 QUICK = ["--rounds", 2, "--threads", oracle.THREADS]
-KEYS = ["model", "batch", "threads", "backend", "cpu", "median_ms", "min_ms"]
+KEYS = ["model", "batch", "threads", "backend", "cpu", "median_ms", "min_ms", "device", "precision"]
 COMMANDS = ["bench", "profile"]
 
 

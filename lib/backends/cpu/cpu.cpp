@@ -4,6 +4,7 @@
 #include "backends/cpu/lower.h"
 #include "backends/cpu/memory.h"
 #include "backends/cpu/parallel.h"
+#include "backends/outputs.h"
 
 #include <tvw/error.h>
 
@@ -86,24 +87,13 @@ void CpuPlan::place_inputs(Workspace &workspace, int64_t image) const {
     }
 }
 
-/// Whether results of this shape can be written there: a tensor of an earlier run that its receiver
-/// let go of.
-bool is_free(const NamedTensor &output, const Shape &shape) {
-    const HostTensor &tensor = output.tensor;
-    return tensor.has_data() && tensor.storage().use_count() == 1 &&
-           tensor.dtype() == DType::kFloat32 && tensor.shape() == shape && tensor.is_contiguous();
-}
-
 void CpuPlan::prepare_outputs(std::vector<NamedTensor> &outputs) const {
     outputs.resize(planned_.outputs.size());
     for (size_t i = 0; i < outputs.size(); ++i) {
         Shape shape = planned_.outputs[i].shape;
         if (images_ > 1)
             shape[0] = images_;
-        if (outputs[i].name != planned_.names[i])
-            outputs[i].name = planned_.names[i];
-        if (!is_free(outputs[i], shape))
-            outputs[i].tensor = HostTensor::zeros(DType::kFloat32, shape);
+        claim_output(outputs[i], planned_.names[i], DType::kFloat32, shape);
     }
 }
 
