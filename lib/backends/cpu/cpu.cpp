@@ -59,6 +59,7 @@ private:
 
     Planned planned_;
     int64_t images_;
+    std::vector<Shape> shapes_;                ///< of the outputs, all images together
     std::vector<Workspace> workspaces_;        ///< by member of the team
     std::vector<std::exception_ptr> failures_; ///< the same
     std::vector<const HostTensor *> inputs_;
@@ -69,6 +70,11 @@ CpuPlan::CpuPlan(Planned planned, int64_t images) : planned_(std::move(planned))
     for (int i = 0; i < (images > 1 ? team_size() : 1); ++i)
         workspaces_.emplace_back(planned_);
     failures_.resize(workspaces_.size());
+    for (const View &output : planned_.outputs) {
+        shapes_.push_back(output.shape);
+        if (images > 1)
+            shapes_.back()[0] = images;
+    }
 }
 
 void CpuPlan::pack_inputs(PlanInputs inputs) {
@@ -89,12 +95,8 @@ void CpuPlan::place_inputs(Workspace &workspace, int64_t image) const {
 
 void CpuPlan::prepare_outputs(std::vector<NamedTensor> &outputs) const {
     outputs.resize(planned_.outputs.size());
-    for (size_t i = 0; i < outputs.size(); ++i) {
-        Shape shape = planned_.outputs[i].shape;
-        if (images_ > 1)
-            shape[0] = images_;
-        claim_output(outputs[i], planned_.names[i], DType::kFloat32, shape);
-    }
+    for (size_t i = 0; i < outputs.size(); ++i)
+        claim_output(outputs[i], planned_.names[i], DType::kFloat32, shapes_[i]);
 }
 
 void CpuPlan::run_image(Workspace &workspace, int64_t image,
