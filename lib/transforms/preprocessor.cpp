@@ -10,6 +10,7 @@
 #include "transforms/resample_table.h"
 #include "transforms/rgb_rows.h"
 #include "transforms/row_kernels.h"
+#include "transforms/source.h"
 
 #include <algorithm>
 #include <array>
@@ -158,14 +159,14 @@ void Preprocessor::Impl::run(const FrameView &src, const std::optional<Region> &
                                                      " values, but the destination takes " +
                                                      std::to_string(dst.size()));
     }
-    check_frame(src);
+    const pixel::Source source = make_source(src);
     const Region area = area_of(src, region);
     plan({area.height, area.width});
     if (x_.span.count < crop_.width || y_.span.count < crop_.height) {
         for (size_t c = 0; c < kChannels; ++c)
             std::fill_n(&dst[c * plane], plane, table[c][0]);
     }
-    const RgbRows rows(src,
+    const RgbRows rows(source,
                        {area.x + int(x_.table.begin), area.y + int(y_.table.begin),
                         int(x_.table.end - x_.table.begin), int(y_.table.end - y_.table.begin)});
     const auto width = size_t(x_.span.count);

@@ -128,18 +128,9 @@ START_TEST(every_packed_order_gives_the_same_rgb) {
 }
 END_TEST
 
-START_TEST(i420_and_nv12_agree_and_repeat_chroma) {
+START_TEST(i420_and_nv12_agree) {
     const Subsampled picture;
-    const Bytes rgb = pixels(picture.i420());
-    ck_assert(rgb == pixels(picture.nv12()));
-    constexpr size_t kPlane = size_t{Subsampled::kWidth} * Subsampled::kHeight;
-    for (const auto &[x, y] : {std::pair<size_t, size_t>{0, 0}, {3, 2}, {12, 8}}) {
-        const size_t at = y * Subsampled::kWidth + x;
-        const size_t chroma = y / 2 * Subsampled::kChroma + x / 2;
-        const Bytes one = color(picture.y[at], picture.u[chroma], picture.v[chroma],
-                                ColorMatrix::kBT601, ColorRange::kLimited);
-        ck_assert(one == (Bytes{rgb[at], rgb[kPlane + at], rgb[2 * kPlane + at]}));
-    }
+    ck_assert(pixels(picture.i420()) == pixels(picture.nv12()));
 }
 END_TEST
 
@@ -291,10 +282,10 @@ END_TEST
 int main() {
     return tvw::test::run_suite(
         "transforms",
-        {every_packed_order_gives_the_same_rgb, i420_and_nv12_agree_and_repeat_chroma,
-         matrix_and_range_are_honoured, gray_fills_all_channels_by_its_range,
-         strides_may_be_long_or_negative, a_region_equals_cropping_beforehand,
-         padding_is_black_before_it_is_normalised, another_size_in_between_changes_nothing,
-         a_very_long_frame_costs_only_what_the_crop_keeps, a_frame_that_cannot_be_read_is_refused,
+        {every_packed_order_gives_the_same_rgb, i420_and_nv12_agree, matrix_and_range_are_honoured,
+         gray_fills_all_channels_by_its_range, strides_may_be_long_or_negative,
+         a_region_equals_cropping_beforehand, padding_is_black_before_it_is_normalised,
+         another_size_in_between_changes_nothing, a_very_long_frame_costs_only_what_the_crop_keeps,
+         a_frame_that_cannot_be_read_is_refused,
          a_preset_that_torchvision_would_refuse_is_refused});
 }
