@@ -1,35 +1,45 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The loops of a separable resize over rows of floats, compiled once per kind of CPU.
+// The loops of a separable resize over rows of floats, compiled for each instruction set. All of
+// them give the same bits.
 #pragma once
 
 #include "transforms/resample_table.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 namespace tvw {
 
-/// Rows that one step of the horizontal pass takes: a vector of the widest CPU.
+/// Rows that one step of the horizontal pass takes together: side by side in its vectors.
 constexpr size_t kBlockRows = 8;
 
-struct RowKernels {
-    const char *name;
+/// Rows of `count` bytes into a block: block[i * step + r] = rows[r][i].
+void pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t count, size_t step,
+                float *block);
 
-    /// Interleaves kBlockRows rows of `count` bytes: block[i * kBlockRows + r] = rows[r][i].
-    void (*pack)(const uint8_t *const *rows, size_t count, float *block);
+/// The same with rows of 16-bit numbers.
+void pack_words(const std::array<const uint16_t *, kBlockRows> &rows, size_t count, size_t step,
+                float *block);
 
-    /// Resizes an interleaved block of packed RGB, `table`'s samples from `table.begin` on, into
-    /// kBlockRows rows `stride` floats apart, each planar: dst[r * stride + c * outputs + i].
-    void (*horizontal)(const ResampleTable &table, const float *block, float *dst, size_t stride);
-
-    /// dst[i] = sum of rows[k][i] * weights[k] over the window, then rounded to 8 bits.
-    void (*vertical)(const ResampleWindow &window, const float *weights, const float *const *rows,
-                     size_t count, uint8_t *dst);
+/// Which lanes of a block's pixel are the channels that are resized.
+struct BlockLayout {
+    size_t pixel = 0;              ///< floats from one pixel to the next
+    size_t channels = 0;           ///< at most 3
+    std::array<size_t, 3> first{}; ///< of each channel's kBlockRows floats inside the pixel
 };
 
-/// The kernels for the CPU this runs on.
-const RowKernels &row_kernels();
-/// The kernels that every CPU runs; slower, equal results.
-const RowKernels &portable_row_kernels();
+/// Resizes outputs [begin, end) of `table` into kBlockRows rows `stride` floats apart, each planar:
+/// dst[r * stride + c * outputs + i]. `block` holds the table's samples from `table.begin` on.
+void resize_horizontally(const ResampleTable &table, size_t begin, size_t end,
+                         const BlockLayout &layout, const float *block, float *dst, size_t stride);
+
+/// dst[i] = sum of rows[k][i] * weights[k] over the window, rounded to 8 bits.
+void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
+                       size_t count, uint8_t *dst);
+
+/// The same, not rounded.
+void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
+                       size_t count, float *dst);
 
 } // namespace tvw

@@ -3,7 +3,7 @@
 #include "support/targets.h"
 
 #include "backends/cpu/kernels/attention.h"
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 #include "backends/cpu/parallel.h"
 
 #include <hwy/aligned_allocator.h>

@@ -4,7 +4,7 @@
 
 #include "backends/cpu/kernels/elementwise.h"
 #include "backends/cpu/kernels/normalize.h"
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 #include "backends/cpu/parallel.h"
 
 #include <hwy/highway.h>
