@@ -30,6 +30,17 @@ bool are_packed(const Component *components, size_t count, const uint8_t **base)
            last->data - first->data < first->step;
 }
 
+/// Bytes from where a group of samples in one plane begins to the component's first.
+int offset_in_group(const pixel::Source &source, const Component &component) {
+    ptrdiff_t offset = 0;
+    for (const Component &other : source.component) {
+        const ptrdiff_t distance = component.data - other.data;
+        if (distance < component.step)
+            offset = std::max(offset, distance);
+    }
+    return int(offset);
+}
+
 bool is_full_range(const pixel::Source &source) {
     return source.yuv.y_offset == 0;
 }
@@ -41,7 +52,8 @@ const uint8_t *FrameBlocks::at(const Component &component, int x, int y) const {
 }
 
 SampleRow FrameBlocks::sample_row(const Component &component, int x, int y) const {
-    return {source_.sample, at(component, x, y), size_t(component.step)};
+    const int offset = offset_in_group(source_, component);
+    return {source_.sample, at(component, x, y) - offset, offset, component.step};
 }
 
 void FrameBlocks::open(Way way, size_t channels) {

@@ -2,28 +2,30 @@
 #include "transforms/plane_resize.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace tvw {
-namespace {
-
-/// Outputs for which columns are packed at a time: few enough that these stay in the first cache.
-constexpr size_t kGroup = 16;
-
-} // namespace
-
 void PlaneResize::plan(ResampleTable x, ResampleTable y) {
     x_ = std::move(x);
     y_ = std::move(y);
     const auto taps = size_t(y_.taps);
     ring_rows_ = (taps + 2 * kBlockRows - 2) / kBlockRows * kBlockRows;
     taps_.resize(taps);
+    const size_t outputs = x_.windows.size();
+    order_.resize(outputs);
+    std::iota(order_.begin(), order_.end(), size_t{0});
     needed_.clear();
     int most = 0;
-    for (size_t i = 0; i < x_.windows.size(); ++i) {
-        most = std::max(most, x_.windows[i].first + x_.windows[i].count);
-        if (i % kGroup == kGroup - 1 || i + 1 == x_.windows.size())
-            needed_.push_back(size_t(most));
+    for (size_t begin = 0; begin < outputs; begin += kOutputGroup) {
+        const size_t end = std::min(begin + kOutputGroup, outputs);
+        for (size_t i = begin; i < end; ++i)
+            most = std::max(most, x_.windows[i].first + x_.windows[i].count);
+        needed_.push_back(size_t(most));
+        // Loops of one length after another are what CPUs predict.
+        std::stable_sort(
+            order_.begin() + long(begin), order_.begin() + long(end),
+            [&](size_t a, size_t b) { return x_.windows[a].count < x_.windows[b].count; });
     }
 }
 
@@ -46,10 +48,12 @@ void PlaneResize::read_block(size_t first) {
     const size_t outputs = x_.windows.size();
     size_t packed = 0;
     for (size_t group = 0; group < needed_.size(); ++group) {
+        // Just before they are used, so that they are still in the first cache.
         if (needed_[group] > packed)
             blocks_->pack(packed, needed_[group], block_.data());
         packed = needed_[group];
-        resize_horizontally(x_, group * kGroup, std::min((group + 1) * kGroup, outputs),
+        const size_t begin = group * kOutputGroup;
+        resize_horizontally(x_, begin, std::min(begin + kOutputGroup, outputs), &order_[begin],
                             blocks_->layout(), block_.data(), dst, row_floats_);
     }
 }

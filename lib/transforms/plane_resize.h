@@ -36,6 +36,7 @@ private:
     ResampleTable x_;
     ResampleTable y_;
     std::vector<size_t> needed_; ///< columns that each group of outputs needs packed
+    std::vector<size_t> order_;  ///< of the outputs of each group
     FrameBlocks *blocks_ = nullptr;
     size_t ready_ = 0; ///< rows in the ring so far
     size_t row_floats_ = 0;

@@ -5,11 +5,10 @@
 
 #include "transforms/frame_resize.h"
 #include "transforms/recipe.h"
+#include "transforms/row_kernels.h"
 #include "transforms/source.h"
 
 #include <algorithm>
-#include <array>
-#include <numeric>
 #include <string>
 #include <utility>
 
@@ -32,21 +31,30 @@ Region area_of(const FrameView &frame, const std::optional<Region> &region) {
     return r;
 }
 
-/// Levels that stay what they are.
-using ByteTable = std::array<std::array<uint8_t, 256>, kChannels>;
-
-ByteTable unchanged_levels() {
-    ByteTable table{};
-    for (auto &levels : table)
-        std::iota(levels.begin(), levels.end(), uint8_t{0});
-    return table;
-}
-
 /// Planes of a tensor, `channel` values apart.
 template<typename T>
 struct Planes {
     T *data;
     size_t channel;
+};
+
+/// How levels become a model's values.
+class Normalized {
+public:
+    explicit Normalized(const Normalization &normalization) : normalization_(normalization) {}
+    void operator()(const uint8_t *levels, size_t count, size_t c, float *dst) const {
+        normalize_levels(levels, count, {normalization_.mean[c], normalization_.std[c]}, dst);
+    }
+
+private:
+    const Normalization &normalization_;
+};
+
+/// Levels as they are.
+struct Unchanged {
+    void operator()(const uint8_t *levels, size_t count, size_t, uint8_t *dst) const {
+        std::copy_n(levels, count, dst);
+    }
 };
 
 void check_room(const Shape &shape, size_t room) {
@@ -62,9 +70,7 @@ void check_room(const Shape &shape, size_t room) {
 class Preprocessor::Impl {
 public:
     Impl(const Transforms &preset, PreprocessMode mode)
-        : recipe_(make_recipe(preset)),
-          normalized_(make_level_table(recipe_.normalization)),
-          resize_(recipe_, mode) {}
+        : recipe_(make_recipe(preset)), resize_(recipe_, mode) {}
 
     const Recipe &recipe() const { return recipe_; }
     Shape shape(int width, int height) const {
@@ -73,36 +79,39 @@ public:
     }
 
     void run(const FrameView &src, std::span<float> dst, const std::optional<Region> &region) {
-        run_one(src, region, normalized_, dst);
+        run_one(src, region, Normalized(recipe_.normalization), dst);
     }
     void run_uint8(const FrameView &src, std::span<uint8_t> dst,
                    const std::optional<Region> &region) {
-        run_one(src, region, unchanged_levels(), dst);
+        run_one(src, region, Unchanged(), dst);
     }
     void run_clip(std::span<const FrameView> frames, std::span<float> dst,
                   const std::optional<Region> &region);
 
 private:
-    template<typename Table, typename T>
-    void run_one(const FrameView &src, const std::optional<Region> &region, const Table &table,
+    template<typename Finish, typename T>
+    void run_one(const FrameView &src, const std::optional<Region> &region, const Finish &finish,
                  std::span<T> dst);
-    template<typename Table, typename T>
-    void write(const FrameView &src, const Region &area, const Table &table, Planes<T> dst);
+    template<typename Finish, typename T>
+    void write(const FrameView &src, const Region &area, const Finish &finish, Planes<T> dst);
 
     Recipe recipe_;
-    LevelTable normalized_;
     FrameResize resize_;
 };
 
-/// Resizes, crops and pads; each level goes through `table` on its way to `dst`.
-template<typename Table, typename T>
-void Preprocessor::Impl::write(const FrameView &src, const Region &area, const Table &table,
+/// Resizes, crops and pads; rows of levels go through `finish` on their way to `dst`.
+template<typename Finish, typename T>
+void Preprocessor::Impl::write(const FrameView &src, const Region &area, const Finish &finish,
                                Planes<T> dst) {
     const Placement placement = place(recipe_, {area.height, area.width});
     const auto &[resized, x, y, output] = placement;
     if (x.count < output.width || y.count < output.height) {
-        for (size_t c = 0; c < kChannels; ++c)
-            std::fill_n(dst.data + c * dst.channel, output.width * output.height, table[c][0]);
+        for (size_t c = 0; c < kChannels; ++c) {
+            T black;
+            const uint8_t level = 0;
+            finish(&level, 1, c, &black);
+            std::fill_n(dst.data + c * dst.channel, output.width * output.height, black);
+        }
     }
     resize_.start(make_source(src), area, placement);
     const auto columns = size_t(x.count);
@@ -110,22 +119,19 @@ void Preprocessor::Impl::write(const FrameView &src, const Region &area, const T
     for (int64_t row = 0; row < y.count; ++row) {
         const uint8_t *levels = resize_.row(size_t(row));
         T *first = dst.data + (y.before + row) * output.width + x.before;
-        for (size_t c = 0; c < kChannels; ++c) {
-            const uint8_t *from = levels + c * source_channel;
-            std::transform(from, from + columns, first + c * dst.channel,
-                           [&map = table[c]](uint8_t level) { return map[level]; });
-        }
+        for (size_t c = 0; c < kChannels; ++c)
+            finish(levels + c * source_channel, columns, c, first + c * dst.channel);
     }
 }
 
-template<typename Table, typename T>
+template<typename Finish, typename T>
 void Preprocessor::Impl::run_one(const FrameView &src, const std::optional<Region> &region,
-                                 const Table &table, std::span<T> dst) {
+                                 const Finish &finish, std::span<T> dst) {
     const Region area = area_of(src, region);
     make_source(src); // tells of an empty frame first
     const Shape result = shape(area.width, area.height);
     check_room(result, dst.size());
-    write(src, area, table, Planes<T>{dst.data(), size_t(result[1] * result[2])});
+    write(src, area, finish, Planes<T>{dst.data(), size_t(result[1] * result[2])});
 }
 
 void Preprocessor::Impl::run_clip(std::span<const FrameView> frames, std::span<float> dst,
@@ -143,7 +149,7 @@ void Preprocessor::Impl::run_clip(std::span<const FrameView> frames, std::span<f
                                                          " of the clip has another size than its "
                                                          "first");
         }
-        write(frames[t], area, normalized_,
+        write(frames[t], area, Normalized(recipe_.normalization),
               Planes<float>{dst.data() + t * plane, plane * frames.size()});
     }
 }

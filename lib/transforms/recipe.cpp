@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "transforms/recipe.h"
 
-#include "transforms/pixel.h"
-
 namespace tvw {
 namespace {
 
@@ -63,17 +61,6 @@ Placement place(const Recipe &recipe, Size src) {
     result.x = center_crop(result.resized.width, result.output.width);
     result.y = center_crop(result.resized.height, result.output.height);
     return result;
-}
-
-LevelTable make_level_table(const Normalization &normalization) {
-    LevelTable table{};
-    for (size_t c = 0; c < kChannels; ++c) {
-        for (size_t level = 0; level < 256; ++level) {
-            table[c][level] =
-                pixel::normalized(uint8_t(level), normalization.mean[c], normalization.std[c]);
-        }
-    }
-    return table;
 }
 
 } // namespace tvw

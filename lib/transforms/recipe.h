@@ -8,7 +8,6 @@
 #include "transforms/geometry.h"
 #include "transforms/parameters.h"
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -36,9 +35,5 @@ struct Placement {
 };
 
 TVW_API Placement place(const Recipe &recipe, Size src);
-
-/// What the model sees of each level of each channel.
-using LevelTable = std::array<std::array<float, 256>, kChannels>;
-TVW_API LevelTable make_level_table(const Normalization &normalization);
 
 } // namespace tvw

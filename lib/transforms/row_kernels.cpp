@@ -3,6 +3,8 @@
 
 #include "transforms/row_kernels.h"
 
+#include "transforms/pixel.h"
+
 #include <algorithm>
 
 #undef HWY_TARGET_INCLUDE
@@ -25,7 +27,9 @@ constexpr size_t kGroup = 4;
 
 // A block of 128 bits: what transposing works in.
 using Quad = hn::CappedTag<float, kGroup>;
-using Bytes = hn::CappedTag<uint8_t, 16>;
+// Columns that are packed together, and one row of them.
+constexpr size_t kColumns = 16;
+using Bytes = hn::CappedTag<uint8_t, kColumns>;
 
 /// a * b + c with one rounding.
 HWY_INLINE Vector fused(Vector a, Vector b, Vector c) {
@@ -140,21 +144,26 @@ size_t pack_groups(const std::array<const uint8_t *, kBlockRows> & /*rows*/, siz
     return 0;
 }
 #else
-/// Packs whole groups of columns; answers how many columns that were.
+void pack_group(const std::array<const uint8_t *, kBlockRows> &rows, size_t i, size_t step,
+                float *block) {
+    hn::Vec<Bytes> columns[8];
+    transpose(rows, i, columns);
+    HWY_ALIGN uint8_t bytes[kColumns * kBlockRows];
+    for (size_t j = 0; j < 8; ++j)
+        hn::Store(columns[j], Bytes(), bytes + j * 16);
+    for (size_t column = 0; column < kColumns; ++column)
+        store_floats(bytes + column * kBlockRows, block + (i + column) * step);
+}
+
+/// Answers how many columns were packed. The last group overlaps the one before.
 size_t pack_groups(const std::array<const uint8_t *, kBlockRows> &rows, size_t count, size_t step,
                    float *block) {
-    constexpr size_t kColumns = 16;
-    size_t i = 0;
-    for (; i + kColumns <= count; i += kColumns) {
-        hn::Vec<Bytes> columns[8];
-        transpose(rows, i, columns);
-        HWY_ALIGN uint8_t bytes[kColumns * kBlockRows];
-        for (size_t j = 0; j < 8; ++j)
-            hn::Store(columns[j], Bytes(), bytes + j * 16);
-        for (size_t column = 0; column < kColumns; ++column)
-            store_floats(bytes + column * kBlockRows, block + (i + column) * step);
-    }
-    return i;
+    if (count < kColumns)
+        return 0;
+    for (size_t i = 0; i + kColumns < count; i += kColumns)
+        pack_group(rows, i, step, block);
+    pack_group(rows, count - kColumns, step, block);
+    return count;
 }
 #endif
 
@@ -193,8 +202,8 @@ HWY_INLINE void store_rows(const float *sums, size_t count, size_t lanes, float 
 }
 
 template<size_t kChannels>
-void resize_block(const ResampleTable &table, size_t begin, size_t end, const BlockLayout &layout,
-                  const float *block, float *dst, size_t stride) {
+void resize_block(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
+                  const BlockLayout &layout, const float *block, float *dst, size_t stride) {
     const Floats d;
     constexpr size_t kLanes = kChannels * kBlockRows;
     constexpr size_t kWidth = hn::MaxLanes(Floats());
@@ -202,36 +211,37 @@ void resize_block(const ResampleTable &table, size_t begin, size_t end, const Bl
     size_t at[kVectors];
     for (size_t v = 0; v < kVectors; ++v)
         at[v] = layout.first[v * kWidth / kBlockRows] + v * kWidth % kBlockRows;
+    HWY_ALIGN float sums[kOutputGroup * kLanes];
+    for (const size_t *i = order; i != order + (end - begin); ++i) {
+        const ResampleWindow &window = table.windows[*i];
+        const float *src = block + size_t(window.first) * layout.pixel;
+        Vector sum[kVectors];
+        for (Vector &s : sum)
+            s = hn::Zero(d);
+        add_window(
+            window, &table.weights[*i * size_t(table.taps)],
+            [&](int k) { return src + size_t(k) * layout.pixel; }, [&](size_t v) { return at[v]; },
+            sum);
+        for (size_t v = 0; v < kVectors; ++v)
+            hn::Store(sum[v], d, sums + (*i - begin) * kLanes + v * kWidth);
+    }
     const size_t outputs = table.windows.size();
-    HWY_ALIGN float sums[kGroup * kLanes];
     for (size_t i = begin; i < end; i += kGroup) {
-        const size_t count = std::min(kGroup, end - i);
-        for (size_t j = 0; j < count; ++j) {
-            const ResampleWindow &window = table.windows[i + j];
-            const float *src = block + size_t(window.first) * layout.pixel;
-            Vector sum[kVectors];
-            for (Vector &s : sum)
-                s = hn::Zero(d);
-            add_window(
-                window, &table.weights[(i + j) * size_t(table.taps)],
-                [&](int k) { return src + size_t(k) * layout.pixel; },
-                [&](size_t v) { return at[v]; }, sum);
-            for (size_t v = 0; v < kVectors; ++v)
-                hn::Store(sum[v], d, sums + j * kLanes + v * kWidth);
+        for (size_t c = 0; c < kChannels; ++c) {
+            store_rows(sums + (i - begin) * kLanes + c * kBlockRows, std::min(kGroup, end - i),
+                       kLanes, dst + c * outputs + i, stride);
         }
-        for (size_t c = 0; c < kChannels; ++c)
-            store_rows(sums + c * kBlockRows, count, kLanes, dst + c * outputs + i, stride);
     }
 }
 
-void run_horizontal(const ResampleTable &table, size_t begin, size_t end, const BlockLayout &layout,
-                    const float *block, float *dst, size_t stride) {
+void run_horizontal(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
+                    const BlockLayout &layout, const float *block, float *dst, size_t stride) {
     if (layout.channels == 3)
-        resize_block<3>(table, begin, end, layout, block, dst, stride);
+        resize_block<3>(table, begin, end, order, layout, block, dst, stride);
     else if (layout.channels == 2)
-        resize_block<2>(table, begin, end, layout, block, dst, stride);
+        resize_block<2>(table, begin, end, order, layout, block, dst, stride);
     else
-        resize_block<1>(table, begin, end, layout, block, dst, stride);
+        resize_block<1>(table, begin, end, order, layout, block, dst, stride);
 }
 
 HWY_INLINE void store(Vector sum, float *dst) {
@@ -298,6 +308,45 @@ void run_vertical_floats(const ResampleWindow &window, const float *weights,
     run_vertical(window, weights, rows, count, dst);
 }
 
+/// Quotients as division rounds them. With fused multiply-add the estimate's remainder is exact,
+/// and adding its quotient rounds correctly (Markstein, 1990); a reciprocal is rounded once per
+/// row.
+class Division {
+public:
+    explicit Division(float divisor)
+        : divisor_(hn::Set(d_, divisor)), reciprocal_(hn::Set(d_, 1 / divisor)) {}
+    HWY_INLINE Vector operator()(Vector x) const {
+#if HWY_NATIVE_FMA
+        const Vector estimate = hn::Mul(x, reciprocal_);
+        return hn::MulAdd(hn::NegMulAdd(estimate, divisor_, x), reciprocal_, estimate);
+#else
+        return hn::Div(x, divisor_);
+#endif
+    }
+
+private:
+    Floats d_;
+    Vector divisor_;
+    Vector reciprocal_;
+};
+
+void run_normalize(const uint8_t *levels, size_t count, const LevelScale &scale, float *dst) {
+    const Floats d;
+    const hn::Rebind<uint8_t, Floats> bytes;
+    const hn::Rebind<int32_t, Floats> integers;
+    const Division by_white(255.0F);
+    const Division by_std(scale.std);
+    const Vector mean = hn::Set(d, scale.mean);
+    size_t i = 0;
+    for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
+        const Vector level =
+            hn::ConvertTo(d, hn::PromoteTo(integers, hn::LoadU(bytes, levels + i)));
+        hn::StoreU(by_std(hn::Sub(by_white(level), mean)), d, dst + i);
+    }
+    for (; i < count; ++i)
+        dst[i] = pixel::normalized(levels[i], scale.mean, scale.std);
+}
+
 } // namespace
 } // namespace HWY_NAMESPACE
 } // namespace tvw
@@ -312,6 +361,7 @@ HWY_EXPORT(run_pack_words);
 HWY_EXPORT(run_horizontal);
 HWY_EXPORT(run_vertical_levels);
 HWY_EXPORT(run_vertical_floats);
+HWY_EXPORT(run_normalize);
 
 } // namespace
 
@@ -325,9 +375,9 @@ void pack_words(const std::array<const uint16_t *, kBlockRows> &rows, size_t cou
     HWY_DYNAMIC_DISPATCH(run_pack_words)(rows, count, step, block);
 }
 
-void resize_horizontally(const ResampleTable &table, size_t begin, size_t end,
+void resize_horizontally(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
                          const BlockLayout &layout, const float *block, float *dst, size_t stride) {
-    HWY_DYNAMIC_DISPATCH(run_horizontal)(table, begin, end, layout, block, dst, stride);
+    HWY_DYNAMIC_DISPATCH(run_horizontal)(table, begin, end, order, layout, block, dst, stride);
 }
 
 void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
@@ -338,6 +388,10 @@ void resize_vertically(const ResampleWindow &window, const float *weights, const
 void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
                        size_t count, float *dst) {
     HWY_DYNAMIC_DISPATCH(run_vertical_floats)(window, weights, rows, count, dst);
+}
+
+void normalize_levels(const uint8_t *levels, size_t count, const LevelScale &scale, float *dst) {
+    HWY_DYNAMIC_DISPATCH(run_normalize)(levels, count, scale, dst);
 }
 
 } // namespace tvw

@@ -29,9 +29,14 @@ struct BlockLayout {
     std::array<size_t, 3> first{}; ///< of each channel's kBlockRows floats inside the pixel
 };
 
-/// Resizes outputs [begin, end) of `table` into kBlockRows rows `stride` floats apart, each planar:
-/// dst[r * stride + c * outputs + i]. `block` holds the table's samples from `table.begin` on.
-void resize_horizontally(const ResampleTable &table, size_t begin, size_t end,
+/// Outputs that the horizontal pass does at a time.
+constexpr size_t kOutputGroup = 16;
+
+/// Resizes outputs [begin, end) of `table`, at most kOutputGroup, into kBlockRows rows `stride`
+/// floats apart, each planar: dst[r * stride + c * outputs + i]. `block` holds the table's samples
+/// from `table.begin` on. `order` has the same outputs in the order in which they are computed:
+/// quickest if those with windows of one length follow each other.
+void resize_horizontally(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
                          const BlockLayout &layout, const float *block, float *dst, size_t stride);
 
 /// dst[i] = sum of rows[k][i] * weights[k] over the window, rounded to 8 bits.
@@ -41,5 +46,14 @@ void resize_vertically(const ResampleWindow &window, const float *weights, const
 /// The same, not rounded.
 void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
                        size_t count, float *dst);
+
+/// (x - mean) / std of levels / 255.
+struct LevelScale {
+    float mean;
+    float std;
+};
+
+/// dst[i] = pixel::normalized(levels[i], …).
+void normalize_levels(const uint8_t *levels, size_t count, const LevelScale &scale, float *dst);
 
 } // namespace tvw

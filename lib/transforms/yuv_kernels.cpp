@@ -19,7 +19,7 @@ using pixel::SampleKind;
 using pixel::YuvCoefficients;
 
 int32_t sample(const SampleRow &row, size_t i) {
-    return pixel::sample_at(row.kind, {row.data, 0, int(row.step)}, int(i), 0);
+    return pixel::sample_at(row.kind, {row.data + row.offset, 0, row.step}, int(i), 0);
 }
 
 #if HWY_TARGET == HWY_SCALAR
@@ -69,110 +69,89 @@ using Words = hn::Repartition<uint16_t, Ints>;
 using Int = hn::Vec<Ints>;
 using Word = hn::Vec<Words>;
 
-// Each of the following loads `Lanes(Words())` samples; the last one's bytes up to the step are
-// read too, so they serve all samples but a row's last.
-
-struct LoadBytes {
-    static constexpr size_t kStep = 1;
-    HWY_INLINE Word operator()(const uint8_t *src) const {
-        return hn::PromoteTo(Words(), hn::LoadU(hn::Rebind<uint8_t, Words>(), src));
-    }
-};
-
 /// Loads whole words.
 HWY_INLINE Word load_words(const uint8_t *src) {
     const hn::Repartition<uint8_t, Words> bytes;
     return hn::BitCast(Words(), hn::LoadU(bytes, src));
 }
 
-/// The lower halves of the double words.
-HWY_INLINE Word load_lower_words(const uint8_t *src) {
-    const Ints ints;
+/// Words that begin `offset` bytes into groups of four.
+HWY_INLINE Word load_words_of_four(const uint8_t *src, int offset) {
+    const hn::RepartitionToWide<Words> d;
     const Words words;
-    const auto load = [&](size_t at) {
-        const auto mask = hn::Set(ints, 0xFFFF);
-        return hn::And(hn::BitCast(ints, load_words(src + at)), mask);
+    const auto load = [&](const uint8_t *at) {
+        const auto shifted = hn::ShiftRightSame(hn::BitCast(d, load_words(at)), 8 * offset);
+        return hn::BitCast(Ints(), hn::And(shifted, hn::Set(d, 0xFFFF)));
     };
     const hn::Half<Words> half;
     const size_t vector = hn::Lanes(words) * sizeof(uint16_t);
-    return hn::Combine(words, hn::DemoteTo(half, load(vector)), hn::DemoteTo(half, load(0)));
+    return hn::Combine(words, hn::DemoteTo(half, load(src + vector)),
+                       hn::DemoteTo(half, load(src)));
 }
 
-struct LoadEvenBytes {
-    static constexpr size_t kStep = 2;
-    HWY_INLINE Word operator()(const uint8_t *src) const {
-        return hn::And(load_words(src), hn::Set(Words(), 0xFF));
-    }
-};
-
-struct LoadFourthBytes {
-    static constexpr size_t kStep = 4;
-    HWY_INLINE Word operator()(const uint8_t *src) const {
-        return hn::And(load_lower_words(src), hn::Set(Words(), 0xFF));
-    }
-};
-
-template<bool kHigh>
-HWY_INLINE Word ten_bits(Word v) {
-    return kHigh ? hn::ShiftRight<6>(v) : hn::And(v, hn::Set(Words(), 1023));
-}
-
-template<bool kHigh>
-struct LoadTenBits {
-    static constexpr size_t kStep = 2;
-    HWY_INLINE Word operator()(const uint8_t *src) const {
-        return ten_bits<kHigh>(load_words(src));
-    }
-};
-
-template<bool kHigh>
-struct LoadEvenTenBits {
-    static constexpr size_t kStep = 4;
-    HWY_INLINE Word operator()(const uint8_t *src) const {
-        return ten_bits<kHigh>(load_lower_words(src));
-    }
-};
-
-/// Calls `f` with the loader for such rows.
-template<class F>
-void with_loader(SampleKind kind, size_t step, const F &f) {
-    if (kind == SampleKind::kByte)
-        step == 1 ? f(LoadBytes()) : step == 2 ? f(LoadEvenBytes()) : f(LoadFourthBytes());
-    else if (kind == SampleKind::kHigh10)
-        step == 2 ? f(LoadTenBits<true>()) : f(LoadEvenTenBits<true>());
-    else
-        step == 2 ? f(LoadTenBits<false>()) : f(LoadEvenTenBits<false>());
-}
-
-/// Answers how many samples were done: all but the last few.
-size_t unpack_vectors(const SampleRow &row, size_t count, uint16_t *dst) {
+/// Loads Lanes(Words()) samples that are `kStep` bytes apart.
+template<SampleKind kKind, int kStep>
+HWY_INLINE Word load_samples(const uint8_t *src, int offset) {
     const Words d;
-    const size_t lanes = hn::Lanes(d);
-    size_t i = 0;
-    with_loader(row.kind, row.step, [&](const auto &load) {
-        for (; i + lanes < count; i += lanes)
-            hn::StoreU(load(row.data + i * load.kStep), d, dst + i);
-    });
-    return i;
+    if constexpr (kKind == SampleKind::kByte) {
+        if constexpr (kStep == 1)
+            return hn::PromoteTo(d, hn::LoadU(hn::Rebind<uint8_t, Words>(), src));
+        const Word v = kStep == 2 ? hn::ShiftRightSame(load_words(src), 8 * offset)
+                                  : load_words_of_four(src, offset);
+        return hn::And(v, hn::Set(d, 0xFF));
+    } else {
+        const Word v = kStep == 2 ? load_words(src) : load_words_of_four(src, offset);
+        return kKind == SampleKind::kHigh10 ? hn::ShiftRight<6>(v) : hn::And(v, hn::Set(d, 1023));
+    }
+}
+
+/// Calls f(i, load) for groups of samples that together are [0, count), the last of which overlaps
+/// the one before; load(row) loads those from i on. Answers how many were done: none if they are
+/// too few for a vector.
+template<SampleKind kKind, int kStep, class F>
+size_t in_steps(size_t count, const F &f) {
+    const size_t lanes = hn::Lanes(Words());
+    if (count < lanes)
+        return 0;
+    const auto at = [&](size_t i) {
+        f(i, [i](const SampleRow &row) {
+            return load_samples<kKind, kStep>(row.data + i * kStep, row.offset);
+        });
+    };
+    for (size_t i = 0; i + lanes < count; i += lanes)
+        at(i);
+    at(count - lanes);
+    return count;
+}
+
+template<class F>
+size_t in_groups(SampleKind kind, int step, size_t count, const F &f) {
+    using enum SampleKind;
+    if (kind == kByte)
+        return step == 1   ? in_steps<kByte, 1>(count, f)
+               : step == 2 ? in_steps<kByte, 2>(count, f)
+                           : in_steps<kByte, 4>(count, f);
+    if (kind == kHigh10)
+        return step == 2 ? in_steps<kHigh10, 2>(count, f) : in_steps<kHigh10, 4>(count, f);
+    return step == 2 ? in_steps<kLow10, 2>(count, f) : in_steps<kLow10, 4>(count, f);
+}
+
+size_t unpack_vectors(const SampleRow &row, size_t count, uint16_t *dst) {
+    return in_groups(row.kind, row.step, count,
+                     [&](size_t i, const auto &load) { hn::StoreU(load(row), Words(), dst + i); });
 }
 
 size_t blend_vectors(const SampleRow &a, const SampleRow &b, int weight, int offset, size_t count,
                      int16_t *dst) {
     const Words d;
     const hn::RebindToSigned<Words> result;
-    const size_t lanes = hn::Lanes(d);
     const Word of_a = hn::Set(d, uint16_t(weight));
     const Word of_b = hn::Set(d, uint16_t(4 - weight));
     const Word minus = hn::Set(d, uint16_t(offset));
-    size_t i = 0;
-    with_loader(a.kind, a.step, [&](const auto &load) {
-        for (; i + lanes < count; i += lanes) {
-            const Word sum = hn::Add(hn::Mul(load(a.data + i * load.kStep), of_a),
-                                     hn::Mul(load(b.data + i * load.kStep), of_b));
-            hn::StoreU(hn::BitCast(result, hn::Sub(sum, minus)), result, dst + i);
-        }
+    return in_groups(a.kind, a.step, count, [&](size_t i, const auto &load) {
+        const Word sum = hn::Add(hn::Mul(load(a), of_a), hn::Mul(load(b), of_b));
+        hn::StoreU(hn::BitCast(result, hn::Sub(sum, minus)), result, dst + i);
     });
-    return i;
 }
 
 /// What the matrix makes of a vector of pixels, not yet shifted to levels.

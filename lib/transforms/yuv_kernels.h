@@ -13,11 +13,13 @@ namespace tvw {
 /// What the loops below may read and write beyond the last sample that counts.
 constexpr size_t kRowPadding = 64;
 
-/// A row of samples, `step` bytes apart; nothing else of the frame is read.
+/// A row of samples: groups of `step` bytes, of which one sample begins at `offset`. Only these
+/// groups are read.
 struct SampleRow {
     pixel::SampleKind kind;
     const uint8_t *data;
-    size_t step;
+    int offset;
+    int step;
 };
 
 /// dst[i] = sample i.
