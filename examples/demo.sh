@@ -35,7 +35,7 @@ material() {
 
 # branch PICTURE WEIGHTS: a part of a pipeline that labels the picture and feeds the strip.
 branch() {
-    echo "filesrc location=$demo/$1 ! pngdec ! videoconvert ! tvwclassify weights=$2 top-k=3" \
+    echo "filesrc location=$demo/$1 ! pngdec ! tvwclassify weights=$2 top-k=3" \
         "! tvwoverlay ! videoconvert ! videoscale ! video/x-raw,width=480,height=320" \
         "! imagefreeze num-buffers=1 ! strip."
 }
@@ -83,6 +83,6 @@ Left in $out:
   demo.webm  the clip with its labels (VP8)
 
 To run torchvision's ResNet-50 on your own camera, change the weights and the source:
-  GST_PLUGIN_PATH=$GST_PLUGIN_PATH gst-launch-1.0 v4l2src ! videoconvert \\
-      ! tvwclassify weights=ResNet50_Weights.DEFAULT ! tvwoverlay ! videoconvert ! autovideosink
+  GST_PLUGIN_PATH=$GST_PLUGIN_PATH gst-launch-1.0 v4l2src \\
+      ! tvwclassify weights=ResNet50_Weights.DEFAULT ! tvwoverlay ! autovideosink
 END

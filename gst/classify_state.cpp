@@ -49,6 +49,7 @@ void ClassifyState::start() {
         config.checkpoint = properties.checkpoint;
     config.device = properties.device;
     config.threads = int(properties.threads);
+    config.preprocess = properties.preprocess;
     classifier_ = std::make_unique<Classifier>(config);
     failing_ = false;
     forget();

@@ -27,6 +27,7 @@ struct Properties {
     std::string model;
     std::string device = "auto";
     unsigned threads = 0;
+    PreprocessMode preprocess = PreprocessMode::kExact;
     Tuning tuning;
 };
 

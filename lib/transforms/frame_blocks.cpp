@@ -111,7 +111,31 @@ void FrameBlocks::open_rgb(const pixel::Source &source, const Region &area) {
     }
 }
 
+/// Asks for the rows of the next block, whose ends the CPU's own prefetching does not foresee.
+void FrameBlocks::prefetch(int first) const {
+    constexpr int kLine = 64;
+    const int end = std::min(first + int(kBlockRows), area_.height);
+    const auto ask = [&](const Component &component, bool half_width, bool half_height) {
+        const int x = half_width ? area_.x / 2 : area_.x;
+        const int bytes = (half_width ? area_.width / 2 : area_.width) * component.step;
+        for (int y = area_.y + first; y < area_.y + end; y += half_height ? 2 : 1) {
+            const uint8_t *row = at(component, x, half_height ? y / 2 : y);
+            for (int i = 0; i < bytes; i += kLine)
+                __builtin_prefetch(row + i, 0, 2);
+        }
+    };
+    const bool converted = way_ == Way::kConverted;
+    // Components of packed formats come with the first.
+    const size_t count = way_ == Way::kPacked ? 1 : layout_.channels;
+    for (size_t c = first_component_; c < first_component_ + count; ++c) {
+        const bool chroma = converted && c > 0;
+        ask(source_.component[c], chroma && source_.horizontal != ChromaAxis::kFull,
+            chroma && source_.vertical != ChromaAxis::kFull);
+    }
+}
+
 void FrameBlocks::read(int first) {
+    prefetch(first + int(kBlockRows));
     for (size_t r = 0; r < kBlockRows; ++r) {
         const int y = area_.y + std::min(first + int(r), area_.height - 1);
         if (way_ == Way::kConverted) {

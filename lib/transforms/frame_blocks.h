@@ -45,6 +45,7 @@ private:
     void open(Way way, size_t channels);
     const uint8_t *at(const pixel::Component &component, int x, int y) const;
     SampleRow sample_row(const pixel::Component &component, int x, int y) const;
+    void prefetch(int first) const;
     void read_words(size_t r, int y);
     void read_grey(size_t r, int y);
     void read_converted(size_t r, int y);

@@ -76,10 +76,10 @@ void forget_caches() {
         other[i] = uint8_t(other[i] + 1);
 }
 
-int serve(const Frame &frame) {
+int serve(const Frame &frame, tvw::PreprocessMode mode) {
     tvw::ImageClassification preset;
     preset.crop_size = {224};
-    tvw::Preprocessor preprocessor(preset);
+    tvw::Preprocessor preprocessor(preset, mode);
     std::vector<float> out(size_t(tvw::numel(preprocessor.output_shape())));
     std::cout << "ready" << std::endl;
     for (std::string command; std::cin >> command;) {
@@ -104,12 +104,13 @@ int serve(const Frame &frame) {
 } // namespace
 
 int main(int argc, char **argv) {
-    if (argc != 4 || !kLayouts.contains(argv[1])) {
-        std::fputs("usage: run_frames FORMAT WIDTH HEIGHT\n", stderr);
+    if (argc != 5 || !kLayouts.contains(argv[1])) {
+        std::fputs("usage: run_frames FORMAT WIDTH HEIGHT exact|fast\n", stderr);
         return 2;
     }
     try {
-        return serve(Frame(kLayouts.at(argv[1]), std::stoi(argv[2]), std::stoi(argv[3])));
+        return serve(Frame(kLayouts.at(argv[1]), std::stoi(argv[2]), std::stoi(argv[3])),
+                     tvw::parse_preprocess_mode(argv[4]));
     } catch (const std::exception &error) {
         std::fprintf(stderr, "run_frames: %s\n", error.what());
         return 1;

@@ -3,6 +3,7 @@
 
 #include <tvw/export.h>
 #include <tvw/frame.h>
+#include <tvw/transforms.h>
 #include <tvw/weights.h>
 
 #include <cstdint>
@@ -20,6 +21,7 @@ struct ClassifierConfig {
     std::optional<std::filesystem::path> checkpoint; ///< instead of the weights' own file
     std::string device = "auto";
     int threads = 0; ///< 0: one per CPU this process may use
+    PreprocessMode preprocess = PreprocessMode::kExact;
 };
 
 /// One class and how sure the model is of it.
