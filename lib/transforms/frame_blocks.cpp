@@ -58,7 +58,13 @@ SampleRow FrameBlocks::sample_row(const Component &component, int x, int y) cons
 
 void FrameBlocks::open(Way way, size_t channels) {
     way_ = way;
-    layout_ = {channels * kBlockRows, channels, {0, kBlockRows, 2 * kBlockRows}};
+    layout_ = {};
+    layout_.pixel = channels * kBlockRows;
+    layout_.channels = channels;
+    // Of few channels more rows, so that the loops have as much to do between their ends.
+    layout_.groups = channels == 3 ? 1 : 3;
+    for (size_t c = 0; c < channels; ++c)
+        layout_.first[c] = c * kBlockRows;
     step_ = 1;
 }
 
@@ -71,7 +77,7 @@ void FrameBlocks::open_samples(const pixel::Source &source, size_t first, size_t
     const uint8_t *base = nullptr;
     if (source.sample != SampleKind::kByte) {
         open(Way::kWords, count);
-        make_room(words_, kBlockRows * count * size_t(area.width));
+        make_room(words_, rows() * count * size_t(area.width));
     } else if (!are_packed(components, count, &base)) {
         open(Way::kPlanar, count);
     } else {
@@ -98,45 +104,19 @@ void FrameBlocks::open_rgb(const pixel::Source &source, const Region &area) {
     const auto width = size_t(area.width) + 1; // an even column may stand before the first
     if (source.model == ColorModel::kGray) {
         open(Way::kGrey, 1);
-        for (int32_t y = 0; y < 256; ++y) {
-            grey_levels_[size_t(y)] =
-                pixel::level_of_fixed((y - source.yuv.y_offset) * source.yuv.y);
-        }
-        make_room(bytes_, kBlockRows * width);
+        make_room(bytes_, rows() * (width + kRowPadding));
+        make_room(words_, width + kRowPadding);
+        chroma_.assign(width + kRowPadding, 0);
     } else {
         open(Way::kConverted, 3);
-        make_room(bytes_, kBlockRows * 3 * (width + kRowPadding));
+        make_room(bytes_, rows() * 3 * (width + kRowPadding));
         make_room(words_, width + kRowPadding);
         make_room(chroma_, 2 * (width + 2 + kRowPadding));
     }
 }
 
-/// Asks for the rows of the next block, whose ends the CPU's own prefetching does not foresee.
-void FrameBlocks::prefetch(int first) const {
-    constexpr int kLine = 64;
-    const int end = std::min(first + int(kBlockRows), area_.height);
-    const auto ask = [&](const Component &component, bool half_width, bool half_height) {
-        const int x = half_width ? area_.x / 2 : area_.x;
-        const int bytes = (half_width ? area_.width / 2 : area_.width) * component.step;
-        for (int y = area_.y + first; y < area_.y + end; y += half_height ? 2 : 1) {
-            const uint8_t *row = at(component, x, half_height ? y / 2 : y);
-            for (int i = 0; i < bytes; i += kLine)
-                __builtin_prefetch(row + i, 0, 2);
-        }
-    };
-    const bool converted = way_ == Way::kConverted;
-    // Components of packed formats come with the first.
-    const size_t count = way_ == Way::kPacked ? 1 : layout_.channels;
-    for (size_t c = first_component_; c < first_component_ + count; ++c) {
-        const bool chroma = converted && c > 0;
-        ask(source_.component[c], chroma && source_.horizontal != ChromaAxis::kFull,
-            chroma && source_.vertical != ChromaAxis::kFull);
-    }
-}
-
 void FrameBlocks::read(int first) {
-    prefetch(first + int(kBlockRows));
-    for (size_t r = 0; r < kBlockRows; ++r) {
+    for (size_t r = 0; r < rows(); ++r) {
         const int y = area_.y + std::min(first + int(r), area_.height - 1);
         if (way_ == Way::kConverted) {
             read_converted(r, y);
@@ -160,11 +140,12 @@ void FrameBlocks::read_words(size_t r, int y) {
 }
 
 void FrameBlocks::read_grey(size_t r, int y) {
-    const Component &luma = source_.component[0];
-    uint8_t *dst = &bytes_[r * size_t(area_.width)];
-    const uint8_t *src = at(luma, area_.x, y);
-    for (int i = 0; i < area_.width; ++i)
-        dst[i] = grey_levels_[src[ptrdiff_t{i} * luma.step]];
+    const auto width = size_t(area_.width);
+    unpack(sample_row(source_.component[0], area_.x, y), width, words_.data());
+    uint8_t *dst = &bytes_[r * (width + kRowPadding)];
+    // Without chroma, red, green and blue are one.
+    convert_row(source_.yuv, ChromaAxis::kFull, words_.data(), chroma_.data(), chroma_.data(),
+                width, {dst, dst, dst});
     rows_[0][r] = dst;
 }
 
@@ -210,30 +191,36 @@ void FrameBlocks::read_converted(size_t r, int y) {
     rows_[2][r] = rgb.b + before;
 }
 
-void FrameBlocks::pack(size_t begin, size_t end, float *block) const {
-    float *dst = block + begin * layout_.pixel;
-    std::array<const uint8_t *, kBlockRows> rows{};
-    const auto rows_from = [&](const std::array<const uint8_t *, kBlockRows> &all, size_t at) {
-        std::transform(all.begin(), all.end(), rows.begin(),
-                       [at](const uint8_t *row) { return row + at; });
-    };
+void FrameBlocks::pack_channel(size_t group, size_t c, size_t begin, size_t end, float *dst) const {
+    const size_t first_row = group * kBlockRows;
     if (way_ == Way::kWords) {
         const size_t width = size_t(area_.width);
-        for (size_t c = 0; c < layout_.channels; ++c) {
-            std::array<const uint16_t *, kBlockRows> words{};
-            for (size_t r = 0; r < kBlockRows; ++r)
-                words[r] = &words_[(r * layout_.channels + c) * width + begin];
-            pack_words(words, end - begin, layout_.pixel, dst + layout_.first[c]);
-        }
-    } else if (way_ == Way::kPacked) {
-        const auto base =
-            std::min_element(layout_.first.begin(), layout_.first.begin() + long(layout_.channels));
-        rows_from(rows_[size_t(base - layout_.first.begin())], begin * step_);
+        std::array<const uint16_t *, kBlockRows> words{};
+        for (size_t r = 0; r < kBlockRows; ++r)
+            words[r] = &words_[((first_row + r) * layout_.channels + c) * width + begin];
+        pack_words(words, end - begin, layout_.pixel, dst + layout_.first[c]);
+        return;
+    }
+    std::array<const uint8_t *, kBlockRows> rows{};
+    for (size_t r = 0; r < kBlockRows; ++r)
+        rows[r] = rows_[c][first_row + r] + begin * step_;
+    if (way_ == Way::kPacked)
         pack_bytes(rows, (end - begin - 1) * step_ + extent_, kBlockRows, dst);
-    } else {
-        for (size_t c = 0; c < layout_.channels; ++c) {
-            rows_from(rows_[c], begin);
-            pack_bytes(rows, end - begin, layout_.pixel, dst + layout_.first[c]);
+    else
+        pack_bytes(rows, end - begin, layout_.pixel, dst + layout_.first[c]);
+}
+
+void FrameBlocks::pack(size_t begin, size_t end, float *block) const {
+    for (size_t group = 0; group < layout_.groups; ++group) {
+        float *dst = block + group * group_floats() + begin * layout_.pixel;
+        if (way_ == Way::kPacked) {
+            // The bytes of a pixel all together, from the first of its channels on.
+            const auto first = std::min_element(layout_.first.begin(),
+                                                layout_.first.begin() + long(layout_.channels));
+            pack_channel(group, size_t(first - layout_.first.begin()), begin, end, dst);
+        } else {
+            for (size_t c = 0; c < layout_.channels; ++c)
+                pack_channel(group, c, begin, end, dst);
         }
     }
 }

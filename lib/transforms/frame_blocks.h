@@ -28,12 +28,16 @@ public:
     void open_samples(const pixel::Source &source, size_t first, size_t count, const Region &area);
 
     const BlockLayout &layout() const { return layout_; }
+    /// Rows of a block.
+    size_t rows() const { return layout_.groups * kBlockRows; }
+    /// Floats of a block for each group.
+    size_t group_floats() const { return size_t(area_.width) * layout_.pixel; }
 
     /// Makes the rows from `first` of the area ready. Below the last row it stands in for those
     /// that do not exist.
     void read(int first);
 
-    /// Columns [begin, end) of these rows, into a block that starts with column 0.
+    /// Columns [begin, end) of these rows, into a block of all columns: group after group.
     void pack(size_t begin, size_t end, float *block) const;
 
     /// Where the rows that `pack` takes lie: inside the frame, unless they had to be converted.
@@ -43,9 +47,9 @@ private:
     enum class Way { kPacked, kPlanar, kWords, kGrey, kConverted };
 
     void open(Way way, size_t channels);
+    void pack_channel(size_t group, size_t c, size_t begin, size_t end, float *dst) const;
     const uint8_t *at(const pixel::Component &component, int x, int y) const;
     SampleRow sample_row(const pixel::Component &component, int x, int y) const;
-    void prefetch(int first) const;
     void read_words(size_t r, int y);
     void read_grey(size_t r, int y);
     void read_converted(size_t r, int y);
@@ -59,12 +63,11 @@ private:
     size_t extent_ = 0; ///< bytes from the first channel of a packed pixel to its last
     size_t step_ = 1;   ///< bytes from pixel to pixel
 
-    std::array<std::array<const uint8_t *, kBlockRows>, 3> rows_{};
+    std::array<std::array<const uint8_t *, kMostVectors * kBlockRows>, 3> rows_{};
     std::vector<uint8_t> bytes_; ///< converted rows
     std::vector<uint16_t>
         words_; ///< samples of rows that are wider than a byte, or to be converted
     std::vector<int16_t> chroma_; ///< of a row to be converted
-    std::array<uint8_t, 256> grey_levels_{};
 };
 
 } // namespace tvw

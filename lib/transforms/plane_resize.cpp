@@ -9,9 +9,7 @@ namespace tvw {
 void PlaneResize::plan(ResampleTable x, ResampleTable y) {
     x_ = std::move(x);
     y_ = std::move(y);
-    const auto taps = size_t(y_.taps);
-    ring_rows_ = (taps + 2 * kBlockRows - 2) / kBlockRows * kBlockRows;
-    taps_.resize(taps);
+    taps_.resize(size_t(y_.taps));
     const size_t outputs = x_.windows.size();
     order_.resize(outputs);
     std::iota(order_.begin(), order_.end(), size_t{0});
@@ -37,14 +35,16 @@ void PlaneResize::start(FrameBlocks &blocks) {
     blocks_ = &blocks;
     ready_ = 0;
     row_floats_ = blocks.layout().channels * x_.windows.size();
-    block_.resize(size_t(x_.end - x_.begin) * blocks.layout().pixel);
+    block_.resize(blocks.layout().groups * blocks.group_floats());
+    ring_rows_ = (taps_.size() + 2 * blocks.rows() - 2) / blocks.rows() * blocks.rows();
     ring_.resize(ring_rows_ * row_floats_);
 }
 
 /// Resizes the block of rows from `first` into the ring.
 void PlaneResize::read_block(size_t first) {
     blocks_->read(int(first));
-    float *dst = &ring_[first % ring_rows_ * row_floats_];
+    const Block block = {blocks_->layout(), block_.data(), blocks_->group_floats(),
+                         &ring_[first % ring_rows_ * row_floats_], row_floats_};
     const size_t outputs = x_.windows.size();
     size_t packed = 0;
     for (size_t group = 0; group < needed_.size(); ++group) {
@@ -54,14 +54,14 @@ void PlaneResize::read_block(size_t first) {
         packed = needed_[group];
         const size_t begin = group * kOutputGroup;
         resize_horizontally(x_, begin, std::min(begin + kOutputGroup, outputs), &order_[begin],
-                            blocks_->layout(), block_.data(), dst, row_floats_);
+                            block);
     }
 }
 
 template<typename T>
 void PlaneResize::row(size_t y, T *dst) {
     const ResampleWindow &window = y_.windows[y];
-    for (; ready_ < size_t(window.first + window.count); ready_ += kBlockRows)
+    for (; ready_ < size_t(window.first + window.count); ready_ += blocks_->rows())
         read_block(ready_);
     for (size_t k = 0; k < size_t(window.count); ++k)
         taps_[k] = &ring_[(size_t(window.first) + k) % ring_rows_ * row_floats_];

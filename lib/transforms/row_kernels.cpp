@@ -201,20 +201,25 @@ HWY_INLINE void store_rows(const float *sums, size_t count, size_t lanes, float 
     }
 }
 
-template<size_t kChannels>
+/// `kGroups` channels of `kBlockRows` rows, whichever way they come together.
+template<size_t kGroups>
 void resize_block(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
-                  const BlockLayout &layout, const float *block, float *dst, size_t stride) {
+                  const Block &block) {
     const Floats d;
-    constexpr size_t kLanes = kChannels * kBlockRows;
+    constexpr size_t kLanes = kGroups * kBlockRows;
     constexpr size_t kWidth = hn::MaxLanes(Floats());
     constexpr size_t kVectors = kLanes / kWidth;
+    const BlockLayout &layout = block.layout;
     size_t at[kVectors];
-    for (size_t v = 0; v < kVectors; ++v)
-        at[v] = layout.first[v * kWidth / kBlockRows] + v * kWidth % kBlockRows;
+    for (size_t v = 0; v < kVectors; ++v) {
+        const size_t g = v * kWidth / kBlockRows;
+        at[v] = g / layout.channels * block.group + layout.first[g % layout.channels] +
+                v * kWidth % kBlockRows;
+    }
     HWY_ALIGN float sums[kOutputGroup * kLanes];
     for (const size_t *i = order; i != order + (end - begin); ++i) {
         const ResampleWindow &window = table.windows[*i];
-        const float *src = block + size_t(window.first) * layout.pixel;
+        const float *src = block.data + size_t(window.first) * layout.pixel;
         Vector sum[kVectors];
         for (Vector &s : sum)
             s = hn::Zero(d);
@@ -227,21 +232,21 @@ void resize_block(const ResampleTable &table, size_t begin, size_t end, const si
     }
     const size_t outputs = table.windows.size();
     for (size_t i = begin; i < end; i += kGroup) {
-        for (size_t c = 0; c < kChannels; ++c) {
-            store_rows(sums + (i - begin) * kLanes + c * kBlockRows, std::min(kGroup, end - i),
-                       kLanes, dst + c * outputs + i, stride);
+        for (size_t g = 0; g < kGroups; ++g) {
+            float *dst = block.dst + g / layout.channels * kBlockRows * block.stride +
+                         g % layout.channels * outputs + i;
+            store_rows(sums + (i - begin) * kLanes + g * kBlockRows, std::min(kGroup, end - i),
+                       kLanes, dst, block.stride);
         }
     }
 }
 
 void run_horizontal(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
-                    const BlockLayout &layout, const float *block, float *dst, size_t stride) {
-    if (layout.channels == 3)
-        resize_block<3>(table, begin, end, order, layout, block, dst, stride);
-    else if (layout.channels == 2)
-        resize_block<2>(table, begin, end, order, layout, block, dst, stride);
+                    const Block &block) {
+    if (block.layout.channels * block.layout.groups == 3)
+        resize_block<3>(table, begin, end, order, block);
     else
-        resize_block<1>(table, begin, end, order, layout, block, dst, stride);
+        resize_block<kMostVectors>(table, begin, end, order, block);
 }
 
 HWY_INLINE void store(Vector sum, float *dst) {
@@ -376,8 +381,8 @@ void pack_words(const std::array<const uint16_t *, kBlockRows> &rows, size_t cou
 }
 
 void resize_horizontally(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
-                         const BlockLayout &layout, const float *block, float *dst, size_t stride) {
-    HWY_DYNAMIC_DISPATCH(run_horizontal)(table, begin, end, order, layout, block, dst, stride);
+                         const Block &block) {
+    HWY_DYNAMIC_DISPATCH(run_horizontal)(table, begin, end, order, block);
 }
 
 void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,

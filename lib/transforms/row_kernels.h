@@ -22,22 +22,34 @@ void pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t coun
 void pack_words(const std::array<const uint16_t *, kBlockRows> &rows, size_t count, size_t step,
                 float *block);
 
-/// Which lanes of a block's pixel are the channels that are resized.
+/// Channels times groups of rows that the horizontal pass sums up at a time.
+constexpr size_t kMostVectors = 6;
+
+/// How the pixels of a block lie: groups of kBlockRows rows, one behind the other.
 struct BlockLayout {
-    size_t pixel = 0;              ///< floats from one pixel to the next
-    size_t channels = 0;           ///< at most 3
+    size_t pixel = 0;    ///< floats from one pixel of a group to the next
+    size_t channels = 0; ///< 1, 2 or 3 that are resized
+    size_t groups = 1;
     std::array<size_t, 3> first{}; ///< of each channel's kBlockRows floats inside the pixel
 };
 
 /// Outputs that the horizontal pass does at a time.
 constexpr size_t kOutputGroup = 16;
 
-/// Resizes outputs [begin, end) of `table`, at most kOutputGroup, into kBlockRows rows `stride`
-/// floats apart, each planar: dst[r * stride + c * outputs + i]. `block` holds the table's samples
-/// from `table.begin` on. `order` has the same outputs in the order in which they are computed:
-/// quickest if those with windows of one length follow each other.
+/// One block and where its rows go.
+struct Block {
+    BlockLayout layout;
+    const float *data; ///< the table's samples from its `begin` on
+    size_t group;      ///< floats from group to group
+    float *dst;
+    size_t stride; ///< floats from row to row of dst
+};
+
+/// Resizes outputs [begin, end) of `table`, at most kOutputGroup, each row planar:
+/// dst[r * stride + c * outputs + i]. `order` has the same outputs in the order in which they are
+/// computed: quickest if those with windows of one length follow each other.
 void resize_horizontally(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
-                         const BlockLayout &layout, const float *block, float *dst, size_t stride);
+                         const Block &block);
 
 /// dst[i] = sum of rows[k][i] * weights[k] over the window, rounded to 8 bits.
 void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,

@@ -96,22 +96,24 @@ void check_region(const RandomFrame &frame, const Region &region, const char *ta
     blocks.open_rgb(source, region);
     const BlockLayout &layout = blocks.layout();
     const auto width = size_t(region.width);
-    std::vector<float> block(layout.pixel * width);
-    for (int first = 0; first < region.height; first += int(kBlockRows)) {
+    const auto block_rows = int(blocks.rows());
+    std::vector<float> block(layout.groups * blocks.group_floats());
+    for (int first = 0; first < region.height; first += block_rows) {
         blocks.read(first);
         const size_t half = width / 2;
         if (half > 0)
             blocks.pack(0, half, block.data());
         blocks.pack(half, width, block.data());
-        const int rows = std::min(int(kBlockRows), region.height - first);
+        const int rows = std::min(block_rows, region.height - first);
         for (int r = 0; r < rows; ++r) {
             for (int x = 0; x < region.width; ++x) {
                 const auto rgb = tvw::pixel::rgb_at(source, region.x + x, region.y + first + r);
                 const int expected[] = {rgb.r, rgb.g, rgb.b};
                 for (size_t c = 0; c < 3; ++c) {
                     const size_t channel = layout.channels == 1 ? 0 : c;
-                    const float actual =
-                        block[size_t(x) * layout.pixel + layout.first[channel] + size_t(r)];
+                    const float actual = block[size_t(r) / kBlockRows * blocks.group_floats() +
+                                               size_t(x) * layout.pixel + layout.first[channel] +
+                                               size_t(r) % kBlockRows];
                     ck_assert_msg(actual == float(expected[c]),
                                   "%s %s %dx%d region %dx%d+%d+%d, channel %zu of (%d, %d): %g, "
                                   "expected %d",
@@ -186,14 +188,14 @@ START_TEST(row_kernels_give_the_same_bits_on_every_target) {
     std::array<size_t, kOutputs> order{};
     for (size_t i = 0; i < kOutputs; ++i)
         order[i] = i;
-    const BlockLayout layout = {3 * kBlockRows, 3, {0, kBlockRows, 2 * kBlockRows}};
+    const BlockLayout layout = {3 * kBlockRows, 3, 1, {0, kBlockRows, 2 * kBlockRows}};
     const auto resize = [&] {
         std::vector<float> block(bytes.size());
         tvw::pack_bytes(rows, 3 * kWidth, kBlockRows, block.data());
         std::vector<float> lines(kBlockRows * kRow);
         for (size_t i = 0; i < kOutputs; i += tvw::kOutputGroup) {
             tvw::resize_horizontally(table, i, std::min(i + tvw::kOutputGroup, kOutputs), &order[i],
-                                     layout, block.data(), lines.data(), kRow);
+                                     {layout, block.data(), block.size(), lines.data(), kRow});
         }
         std::array<const float *, kBlockRows> taps{};
         for (size_t k = 0; k < taps.size(); ++k)
