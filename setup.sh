@@ -8,11 +8,12 @@ log_file=$deps_dir/setup.log
 
 usage() {
     cat <<END
-usage: ./setup.sh [--no-build]
+usage: ./setup.sh [--cuda] [--no-build]
 
 Installs the Debian packages that are missing (as root or with sudo), puts LibTorch into
 .deps/torch, and builds into build/. The output of every step goes to .deps/setup.log.
 
+  --cuda       also what LibTorch needs for NVIDIA GPUs (cuDNN, cuBLAS and others, gigabytes)
   --no-build   stop before configuring and compiling
   --help       this text
 
@@ -21,8 +22,10 @@ END
 }
 
 build=yes
+cuda=no
 for argument; do
     case $argument in
+        --cuda) cuda=yes ;;
         --no-build) build=no ;;
         --help) usage && exit 0 ;;
         *) usage >&2 && exit 2 ;;
@@ -56,6 +59,10 @@ install_packages "${packages[@]}"
 # libtorch_cpu needs two small libraries of them.
 make_environment "$deps_dir/torch" --no-deps \
     "nvidia-cuda-runtime==13.2.*" "nvidia-cuda-cupti==13.2.*" "torch==$torch_version"
+if [ $cuda = yes ] && [ "$(cat "$deps_dir/torch/installed-cuda" 2>/dev/null)" != "$torch_version" ]; then
+    step "what LibTorch needs for NVIDIA GPUs" "$deps_dir/torch/bin/pip" install "torch==$torch_version"
+    echo "$torch_version" >"$deps_dir/torch/installed-cuda"
+fi
 [ $build = yes ] || exit 0
 
 if [ ! -f "$build_dir/build.ninja" ]; then

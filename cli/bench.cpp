@@ -51,7 +51,8 @@ void bench(const BenchOptions &options, const Context &context) {
                                             {"batch", options.batch},
                                             {"threads", measured.config.threads},
                                             {"backend", options.backend},
-                                            {"cpu", cpu_name()},
+                                            {"precision", options.precision},
+                                            {"processor", processor_name(measured)},
                                             {"median_ms", middle},
                                             {"min_ms", least}};
         fmt::print("{}\n", dump(report));

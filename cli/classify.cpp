@@ -115,6 +115,8 @@ void add_classify(CLI::App &app, Context &context) {
         ->capture_default_str();
     command->add_option("--device", options->config.device, "auto, cpu or cuda:N")
         ->capture_default_str();
+    command->add_option("--precision", options->config.precision, "fp32, tf32, fp16 or bf16")
+        ->capture_default_str();
     command->add_option("--threads", options->config.threads, "0: one per CPU")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();

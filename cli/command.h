@@ -12,7 +12,7 @@ struct Context {
     int status = 0;    ///< what the program ends with unless something is thrown
 };
 
-/// A command that knows --json. Its callback may throw tvw::Error; main() prints it.
+/// A command that knows --json and --verbose. Its callback may throw tvw::Error; main() prints it.
 CLI::App *add_command(CLI::App &app, Context &context, const char *name, const char *description);
 
 void add_list(CLI::App &app, Context &context);

@@ -63,6 +63,7 @@ bool add_values(const CLI::Option &option, std::vector<Candidate> &out) {
     constexpr std::array kModules = {"classification", "quantization", "detection", "segmentation",
                                      "video",          "optical_flow", "extra"};
     constexpr std::array kDevices = {"auto", "cpu", "cuda"};
+    constexpr std::array kPrecisions = {"fp32", "tf32", "fp16", "bf16"};
     constexpr std::array kBackends = {"auto", "reference"};
     constexpr std::array kPreprocessModes = {"exact", "fast"};
     std::string name = option.get_positional() ? option.get_name() : option.get_lnames().front();
@@ -81,6 +82,8 @@ bool add_values(const CLI::Option &option, std::vector<Candidate> &out) {
         add_words(out, kModules);
     else if (name == "device")
         add_words(out, kDevices);
+    else if (name == "precision")
+        add_words(out, kPrecisions);
     else if (name == "backend")
         add_words(out, kBackends);
     else if (name == "preprocess")

@@ -4,15 +4,28 @@
 #include "json.h"
 
 #include <tvw/error.h>
+#include <tvw/log.h>
 
 #include <cstdio>
 #include <exception>
 
 namespace tvw::cli {
 
+namespace {
+
+void show_log() {
+    set_log_sink([](LogLevel /*level*/, std::string_view message) {
+        std::fprintf(stderr, "tvw: %.*s\n", int(message.size()), message.data());
+    });
+}
+
+} // namespace
+
 CLI::App *add_command(CLI::App &app, Context &context, const char *name, const char *description) {
     CLI::App *command = app.add_subcommand(name, description);
     command->add_flag("--json", context.json, "Write JSON instead of text");
+    // Acts when it is read, before the command does its work.
+    command->add_flag_callback("--verbose", show_log, "Say on standard error what is decided");
     return command;
 }
 

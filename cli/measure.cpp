@@ -49,6 +49,17 @@ std::array<int64_t, 2> image_size(const MeasureOptions &options,
     return {preset->crop_size.front(), preset->crop_size.back()};
 }
 
+/// As its maker calls it.
+std::string cpu_name() {
+    std::ifstream info("/proc/cpuinfo");
+    for (std::string line; std::getline(info, line);) {
+        const size_t colon = line.find(": ");
+        if (line.starts_with("model name") && colon != std::string::npos)
+            return line.substr(colon + 2);
+    }
+    return "unknown processor"; // Arm's kernels print none
+}
+
 /// Zeros would be multiplied no slower, but activations that die out become denormals.
 HostTensor random_tensor(const Shape &shape) {
     HostTensor tensor = HostTensor::zeros(DType::kFloat32, shape);
@@ -83,11 +94,16 @@ void add_measure_options(CLI::App &command, MeasureOptions &options) {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     command.add_option("--backend", options.backend, "auto or reference")->capture_default_str();
+    command.add_option("--device", options.device, "auto, cpu or cuda:N")->capture_default_str();
+    command.add_option("--precision", options.precision, "fp32, tf32, fp16 or bf16")
+        ->capture_default_str();
 }
 
 Measured prepare(const MeasureOptions &options) {
     Measured measured;
     const Backend backend = parse_backend(options.backend);
+    const Device device = parse_device(options.device);
+    const Precision precision = parse_precision(options.precision);
     const bool random = is_builder(options.model);
     const std::optional<Weights> weights =
         random ? get_model_weights(options.model).default_member() : find_weights(options.model);
@@ -97,6 +113,8 @@ Measured prepare(const MeasureOptions &options) {
         measured.config.builder = options.model;
     measured.model = random ? options.model : weights->name();
     measured.config.backend = backend;
+    measured.config.device = device;
+    measured.config.precision = precision;
     measured.config.threads = options.threads > 0 ? options.threads : allowed_cpus();
     const auto [height, width] = image_size(options, weights);
     measured.shape = {options.batch, 3, height, width};
@@ -115,14 +133,9 @@ Measured prepare(const MeasureOptions &options) {
     return measured;
 }
 
-std::string cpu_name() {
-    std::ifstream info("/proc/cpuinfo");
-    for (std::string line; std::getline(info, line);) {
-        const size_t colon = line.find(": ");
-        if (line.starts_with("model name") && colon != std::string::npos)
-            return line.substr(colon + 2);
-    }
-    return "unknown processor"; // Arm's kernels print none
+std::string processor_name(const Measured &measured) {
+    const std::string device = measured.engine->device();
+    return device == "cpu" ? cpu_name() : device;
 }
 
 double median(std::vector<double> values) {
@@ -133,9 +146,12 @@ double median(std::vector<double> values) {
 
 std::string heading(const Measured &measured, const MeasureOptions &options) {
     const int threads = measured.config.threads;
-    return fmt::format("{}, batch {}, {}×{}, {} thread{}, backend {}\n{}\n", measured.model,
-                       measured.shape[0], measured.shape[2], measured.shape[3], threads,
-                       threads == 1 ? "" : "s", options.backend, cpu_name());
+    const std::string how = measured.engine->device() == "cpu"
+                                ? fmt::format("{} thread{}, backend {}", threads,
+                                              threads == 1 ? "" : "s", options.backend)
+                                : options.precision;
+    return fmt::format("{}, batch {}, {}×{}, {}\n{}\n", measured.model, measured.shape[0],
+                       measured.shape[2], measured.shape[3], how, processor_name(measured));
 }
 
 } // namespace tvw::cli

@@ -20,6 +20,8 @@ struct MeasureOptions {
     int threads = 0;
     int rounds = 0;
     std::string backend = "auto";
+    std::string device = "auto";
+    std::string precision = "fp32";
 };
 
 void add_measure_options(CLI::App &command, MeasureOptions &options);
@@ -38,13 +40,14 @@ struct Measured {
 /// EngineLibrary::create.
 Measured prepare(const MeasureOptions &options);
 
-/// As its maker calls it.
-std::string cpu_name();
+/// The processor as its maker calls it: the CPU, or the GPU that the network runs on.
+std::string processor_name(const Measured &measured);
 
 /// The middle one, or the mean of the two in the middle. At least one value.
 double median(std::vector<double> values);
 
-/// "resnet50, batch 1, 224×224, 2 threads, backend auto" and the processor: two lines.
+/// "resnet50, batch 1, 224×224, 2 threads, backend auto" (on a GPU the precision) and the
+/// processor: two lines.
 std::string heading(const Measured &measured, const MeasureOptions &options);
 
 /// Operations in billions a second; 0 where no time passed.

@@ -83,7 +83,7 @@ nlohmann::ordered_json report_json(const Measured &measured, const ProfileOption
                                   {"batch", options.batch},
                                   {"threads", measured.config.threads},
                                   {"backend", options.backend},
-                                  {"cpu", cpu_name()},
+                                  {"processor", processor_name(measured)},
                                   {"total_ms", total.milliseconds},
                                   {"nodes", nlohmann::ordered_json::array()}};
     for (const NodeTime &time : times)
@@ -176,6 +176,7 @@ void profile(const ProfileOptions &options, const Context &context) {
 void add_profile(CLI::App &app, Context &context) {
     auto options = std::make_shared<ProfileOptions>();
     options->rounds = 20;
+    options->device = "cpu"; // the one that measures its nodes
     CLI::App *command =
         add_command(app, context, "profile", "Measure where the time of a model goes");
     add_measure_options(*command, *options);

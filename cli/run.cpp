@@ -27,6 +27,7 @@ struct RunOptions {
     std::vector<std::string> settings;
     std::string backend = "auto";
     std::string device = "auto";
+    std::string precision = "fp32";
     int threads = 0;
     std::string input;
     std::string output;
@@ -56,6 +57,7 @@ EngineConfig called_with(const RunOptions &options, const std::optional<Weights>
     config.seed = options.seed;
     config.backend = parse_backend(options.backend);
     config.device = parse_device(options.device);
+    config.precision = parse_precision(options.precision);
     config.threads = options.threads;
     return config;
 }
@@ -137,6 +139,7 @@ void add_run(CLI::App &app, Context &context) {
         ->allow_extra_args(false);
     command->add_option("--backend", options->backend, "auto or reference");
     command->add_option("--device", options->device, "auto, cpu or cuda:N");
+    command->add_option("--precision", options->precision, "fp32, tf32, fp16 or bf16");
     command->add_option("--threads", options->threads, "0: one per CPU")
         ->check(CLI::NonNegativeNumber);
     command->add_option("--input", options->input, "A file with the tensor \"input\"")->required();

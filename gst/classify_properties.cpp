@@ -17,6 +17,7 @@ enum Property : guint {
     kInferenceInterval,
     kThreads,
     kPreprocess,
+    kPrecision,
 };
 
 /// PreprocessMode as GObject knows it.
@@ -58,6 +59,9 @@ void install_properties(GObjectClass *object_class) {
              "Model by name (resnet50), with its DEFAULT weights; instead of weights", nullptr);
     add_text(kDevice, "device", "Device", "Where to run: auto, cpu, cuda or cuda:N",
              usual.device.c_str());
+    add_text(kPrecision, "precision", "Precision",
+             "Numbers of the model: fp32; on a GPU also tf32, fp16 or bf16",
+             usual.precision.c_str());
 
     const auto add_count = [&](Property id, const char *name, const char *nick, const char *blurb,
                                guint least, guint initial, GParamFlags flags) {
@@ -103,6 +107,9 @@ void store_property(Properties &properties, guint id, const GValue *value) {
     case kDevice:
         properties.device = text_of(value);
         break;
+    case kPrecision:
+        properties.precision = text_of(value);
+        break;
     case kInferenceInterval:
         properties.tuning.inference_interval = g_value_get_uint(value);
         break;
@@ -134,6 +141,8 @@ void fetch_property(const Properties &properties, guint id, GValue *value) {
         return g_value_set_double(value, properties.tuning.threshold);
     case kDevice:
         return set_text(properties.device);
+    case kPrecision:
+        return set_text(properties.precision);
     case kInferenceInterval:
         return g_value_set_uint(value, properties.tuning.inference_interval);
     case kThreads:

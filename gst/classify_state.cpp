@@ -48,6 +48,7 @@ void ClassifyState::start() {
     if (!properties.checkpoint.empty())
         config.checkpoint = properties.checkpoint;
     config.device = properties.device;
+    config.precision = properties.precision;
     config.threads = int(properties.threads);
     config.preprocess = properties.preprocess;
     classifier_ = std::make_unique<Classifier>(config);

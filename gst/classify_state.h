@@ -26,6 +26,7 @@ struct Properties {
     std::string checkpoint;
     std::string model;
     std::string device = "auto";
+    std::string precision = "fp32";
     unsigned threads = 0;
     PreprocessMode preprocess = PreprocessMode::kExact;
     Tuning tuning;

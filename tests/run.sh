@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../tools/common.sh"
 cd "$root_dir"
 
 # A part is a function below; those of the second list take long.
-usual_parts=(house unit parity hostile hub element installed sanitize)
+usual_parts=(house unit parity hostile hub element cuda installed sanitize)
 long_parts=(tidy clang sanitize_all fuzz reproducible debian13)
 
 usage() {
@@ -91,6 +91,7 @@ parity() { pytest_in parity tests/parity; }
 hostile() { pytest_in hostile tests/hostile; }
 hub() { pytest_in hub tests/hub; }
 element() { pytest_in element tests/gst; }
+cuda() { pytest_in cuda tests/cuda; }
 installed() { pytest_in installed tests/installed; }
 sanitize() {
     local status=0
@@ -132,7 +133,7 @@ debian13() { tests/debian13.sh; }
 # What counts in a part: files that count.py reads, or nothing where the part is one check.
 counted() {
     case $1 in
-        house | parity | hostile | hub | element | installed) echo "junit $results/$1.xml" ;;
+        house | parity | hostile | hub | element | cuda | installed) echo "junit $results/$1.xml" ;;
         unit) echo "meson $build_dir/meson-logs/testlog.json" ;;
         sanitize)
             echo "meson build-asan/meson-logs/testlog.json"

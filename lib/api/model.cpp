@@ -18,7 +18,7 @@ at::Tensor Model::Impl::run(const at::Tensor &input) {
                         ", expected float32 [N, 3, H, W]: what the weights' transforms() give, "
                         "with a batch dimension");
     std::vector<NamedTensor> outputs;
-    execute(0, [&] {
+    execute(network_.placement(), 0, [&] {
         notice_changes();
         network_.run({{"input", from_aten(input)}}, outputs);
     });
@@ -36,7 +36,7 @@ void Model::Impl::notice_changes() {
 
 Model::NamedTensors Model::Impl::state_dict() {
     NamedTensors result;
-    execute(0, [&] {
+    execute(network_.placement(), 0, [&] {
         if (exposed_.empty()) {
             for (const auto &[key, tensor] : network_.state_dict())
                 exposed_.emplace_back(key, tensor);
@@ -47,21 +47,26 @@ Model::NamedTensors Model::Impl::state_dict() {
 }
 
 void Model::Impl::load_state_dict(const StateDict &state_dict) {
-    execute(0, [&] {
+    execute(network_.placement(), 0, [&] {
         if (!network_.load_state_dict(state_dict))
             exposed_.clear();
     });
 }
 
+void Model::Impl::move_to(const Device &device) {
+    const Placement placement = choose_placement(network_.config_for(device));
+    execute(network_.placement(), 0, [&] { network_.move_to(placement); });
+}
+
 int64_t Model::Impl::num_params() {
     int64_t count = 0;
-    execute(0, [&] { count = network_.num_params(); });
+    execute(network_.placement(), 0, [&] { count = network_.num_params(); });
     return count;
 }
 
 std::string Model::Impl::text() {
     std::string result;
-    execute(0, [&] { result = network_.text(); });
+    execute(network_.placement(), 0, [&] { result = network_.text(); });
     return result;
 }
 
@@ -76,7 +81,7 @@ at::Tensor Model::operator()(const at::Tensor &input) const {
 }
 
 Model &Model::to(std::string_view device) {
-    need_device(parse_device(device));
+    impl_->move_to(parse_device(device));
     return *this;
 }
 

@@ -18,6 +18,7 @@ public:
     int64_t num_params();
     std::string text();
 
+    void move_to(const Device &device);
     at::Tensor run(const at::Tensor &input);
     NamedTensors state_dict();
     void load_state_dict(const StateDict &state_dict);

@@ -37,12 +37,24 @@ std::unique_ptr<Plan> make_reference_plan(const Graph &graph);
 namespace cpu {
 class PackCache;
 } // namespace cpu
+namespace cuda {
+class Gpu;
+struct WeightCache;
+} // namespace cuda
 
 /// Whether the CPU backend computes with the graph's types: it knows float32 alone.
 bool cpu_takes(const Graph &graph);
 /// The fastest kernels for this CPU and for as many threads as are set at the time. Weights are
 /// packed into the cache, once for all plans of a network; the graph lets go of what is packed.
 std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache);
+
+/// LibTorch's operators on a GPU, with cuDNN's fused convolutions, recorded once and launched as a
+/// whole. Called, as all of the plan, on the GPU's worker. The graph is one of real numbers alone;
+/// its constants are moved into the cache, which all plans of a network with one precision share.
+/// Errors as of cuda::Gpu::run.
+std::unique_ptr<Plan> make_cuda_plan(Graph graph, cuda::Gpu &gpu, Precision precision,
+                                     cuda::WeightCache &cache);
+std::shared_ptr<cuda::WeightCache> make_weight_cache();
 
 /// How many threads plans are made for and run with when called from this thread.
 void set_backend_threads(int threads);

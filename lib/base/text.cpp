@@ -106,6 +106,10 @@ std::string read_text_file(const std::filesystem::path &path, size_t limit) {
                 path.string() + " is longer than the " + std::to_string(limit) + " bytes allowed");
 }
 
+std::string first_line(std::string_view text) {
+    return std::string(text.substr(0, text.find('\n')));
+}
+
 bool is_utf8(std::string_view text) {
     return all_characters(text, [](std::string_view) { return true; });
 }

@@ -15,6 +15,9 @@ namespace tvw {
 /// Errors: kNotFound, kIo, and kInvalidArgument for a longer file or one that is not regular.
 TVW_API std::string read_text_file(const std::filesystem::path &path, size_t limit);
 
+/// Without what follows the first line feed: others' exceptions carry stacks.
+TVW_API std::string first_line(std::string_view text);
+
 TVW_API bool is_utf8(std::string_view text);
 
 /// UTF-8 without control characters.

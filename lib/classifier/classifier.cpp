@@ -55,6 +55,7 @@ Classifier::Impl::Impl(const ClassifierConfig &config)
     : weights(find_weights(config.weights)), preprocessor_(preset_of(weights), config.preprocess) {
     EngineConfig engine = engine_config(weights);
     engine.device = parse_device(config.device);
+    engine.precision = parse_precision(config.precision);
     engine.threads = config.threads;
     engine.checkpoint = read_checkpoint(weights, config);
     digest = engine.checkpoint->digest;

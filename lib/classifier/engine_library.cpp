@@ -5,6 +5,7 @@
 
 #include "base/shared_library.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -88,6 +89,22 @@ Device parse_device(std::string_view text) {
     }
     throw Error(ErrorKind::kInvalidArgument,
                 "device \"" + std::string(text) + "\" is none of auto, cpu, cuda, cuda:N");
+}
+
+namespace {
+constexpr std::string_view kPrecisions[] = {"fp32", "tf32", "fp16", "bf16"};
+} // namespace
+
+Precision parse_precision(std::string_view text) {
+    const auto found = std::ranges::find(kPrecisions, text);
+    if (found == std::end(kPrecisions))
+        throw Error(ErrorKind::kInvalidArgument,
+                    "precision \"" + std::string(text) + "\" is none of fp32, tf32, fp16, bf16");
+    return Precision(found - std::begin(kPrecisions));
+}
+
+std::string_view precision_name(Precision precision) {
+    return kPrecisions[size_t(precision)];
 }
 
 Backend parse_backend(std::string_view text) {

@@ -2,11 +2,11 @@
 #include "engine/execute.h"
 
 #include "backends/backend.h"
+#include "backends/cuda/gpu.h"
+#include "base/text.h"
 #include "engine/worker.h"
 
 #include <tvw/error.h>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -24,28 +24,22 @@ int allowed_cpus() {
 
 } // namespace
 
-void need_device(const Device &device) {
-    if (device.type == Device::Type::kCuda)
-        throw Error(ErrorKind::kNotSupported,
-                    fmt::format("device cuda:{} cannot be used: this build has no CUDA module; "
-                                "use \"cpu\" or \"auto\"",
-                                device.index));
-}
-
 void guarded(const std::function<void()> &job) {
     try {
         job();
     } catch (const Error &) {
         throw;
     } catch (const std::exception &error) {
-        const std::string_view what = error.what();
-        throw Error(ErrorKind::kInternal,
-                    fmt::format("LibTorch failed: {}", what.substr(0, what.find('\n'))));
+        throw Error(ErrorKind::kInternal, "LibTorch failed: " + first_line(error.what()));
     }
 }
 
-void execute(int threads, const std::function<void()> &job) {
-    Worker::instance().run([&] {
+void execute(const Placement &placement, int threads, const std::function<void()> &job) {
+    if (placement.gpu != nullptr) {
+        Worker::of_gpu(placement.gpu->index()).run([&] { guarded(job); });
+        return;
+    }
+    Worker::of_cpu().run([&] {
         set_backend_threads(threads > 0 ? threads : allowed_cpus());
         guarded(job);
     });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What the core finds behind tvw_engine_v1: engines on LibTorch, and graphs to look at.
+#include "backends/cuda/gpu.h"
 #include "engine/execute.h"
 #include "engine/shared_network.h"
 #include "graph/operations.h"
@@ -20,25 +21,30 @@ namespace {
 class TorchEngine : public Engine {
 public:
     TorchEngine(std::shared_ptr<Network> network, int threads)
-        : network_(std::move(network)), threads_(threads) {}
+        : network_(std::move(network)), placement_(network_->placement()), threads_(threads) {}
 
     using Engine::run;
     void run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs) override {
         const auto job = [&] { network_->run(inputs, outputs); };
-        execute(threads_, std::cref(job)); // the lambda itself would have to be allocated
+        execute(placement_, threads_,
+                std::cref(job)); // the lambda itself would have to be allocated
     }
     std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds) override {
         if (rounds < 1)
             throw Error(ErrorKind::kInvalidArgument,
                         fmt::format("{} rounds measure nothing: give 1 or more", rounds));
         std::vector<NodeTime> times;
-        execute(threads_, [&] { times = network_->profile(inputs, rounds); });
+        execute(placement_, threads_, [&] { times = network_->profile(inputs, rounds); });
         return times;
     }
     int64_t num_params() const override { return network_->num_params(); }
+    std::string device() const override {
+        return placement_.gpu != nullptr ? placement_.gpu->name() : "cpu";
+    }
 
 private:
     std::shared_ptr<Network> network_;
+    Placement placement_;
     int threads_;
 };
 
@@ -80,8 +86,8 @@ private:
 class TorchLibrary : public EngineLibrary {
 public:
     std::unique_ptr<Engine> create(const EngineConfig &config) override {
-        need_device(config.device);
-        return std::make_unique<TorchEngine>(shared_network(config), config.threads);
+        return std::make_unique<TorchEngine>(shared_network(config, choose_placement(config)),
+                                             config.threads);
     }
 
     std::string graph_text(const GraphRequest &request) override {
@@ -100,10 +106,10 @@ public:
         config.builder = request.builder;
         config.arguments = request.arguments;
         const Shape shape = graph_of(request).type(0).shape;
-        const std::shared_ptr<Network> network = shared_network(config);
+        const std::shared_ptr<Network> network = shared_network(config, {});
         std::vector<NodeTime> kernels;
         try {
-            execute(config.threads, [&] {
+            execute({}, config.threads, [&] {
                 kernels =
                     network->profile({{"input", HostTensor::zeros(DType::kFloat32, shape)}}, 0);
             });

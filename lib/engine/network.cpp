@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "engine/network.h"
 
+#include "backends/cuda/gpu.h"
+#include "base/log.h"
 #include "passes/pass.h"
 
 #include <tvw/error.h>
@@ -25,10 +27,11 @@ const HostTensor &only_input(const std::string &builder, const std::vector<Named
 
 } // namespace
 
-Network::Network(const EngineConfig &config, Keep keep)
+Network::Network(const EngineConfig &config, Keep keep, const Placement &placement)
     : builder_(find_builder(config.builder)),
       arguments_(config.arguments),
       backend_(config.backend),
+      placement_(placement),
       origin_{config, {}, {}, {}} {
     load(config.checkpoint.get());
     origin_.config.checkpoint.reset();
@@ -112,26 +115,47 @@ std::string Network::text() const {
     return to_text(build_graph(builder_, arguments_, builder_.usual_input(arguments_), shapes));
 }
 
-Network::Planned &Network::plan_for(const Shape &input) {
-    for (auto it = plans_.begin(); it != plans_.end(); ++it) {
-        if (it->input == input && it->threads == backend_threads()) {
-            plans_.splice(plans_.begin(), plans_, it);
-            return plans_.front();
-        }
-    }
+EngineConfig Network::config_for(const Device &device) const {
+    EngineConfig config = origin_.config;
+    config.device = device;
+    return config;
+}
+
+void Network::move_to(const Placement &placement) {
+    forget_plans();
+    placement_ = placement;
+}
+
+std::unique_ptr<Plan> Network::make_plan(const Shape &input) {
     load_again();
     Graph graph = build_graph(builder_, arguments_, input, parameters_);
-    const bool ours = backend_ != Backend::kReference && cpu_takes(graph);
-    if (ours && can_release_) {
+    const bool reference = backend_ == Backend::kReference;
+    const bool on_gpu = placement_.gpu != nullptr;
+    const bool taken_over = on_gpu || (!reference && cpu_takes(graph));
+    if (taken_over && can_release_) {
         // From here on the graph alone holds them, and lets each go when it is packed.
         parameters_ = {};
         released_ = true;
     }
-    if (backend_ != Backend::kReference)
+    if (!reference)
         graph = run_passes(std::move(graph));
-    plans_.push_front(
-        {input, backend_threads(),
-         ours ? make_cpu_plan(std::move(graph), packed_) : make_reference_plan(graph)});
+    if (on_gpu) {
+        if (!uploaded_)
+            uploaded_ = make_weight_cache();
+        return make_cuda_plan(std::move(graph), *placement_.gpu, placement_.precision, *uploaded_);
+    }
+    return taken_over ? make_cpu_plan(std::move(graph), packed_) : make_reference_plan(graph);
+}
+
+Network::Planned &Network::plan_for(const Shape &input) {
+    const int threads = placement_.gpu != nullptr ? 0 : backend_threads();
+    for (auto it = plans_.begin(); it != plans_.end(); ++it) {
+        if (it->input == input && it->threads == threads) {
+            plans_.splice(plans_.begin(), plans_, it);
+            return plans_.front();
+        }
+    }
+    plans_.push_front({input, threads, make_plan(input)});
     if (plans_.size() > kMostPlans)
         plans_.pop_back();
     return plans_.front();
@@ -139,7 +163,16 @@ Network::Planned &Network::plan_for(const Shape &input) {
 
 void Network::run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs) {
     const HostTensor *input = &only_input(builder_.name, inputs);
-    plan_for(input->shape()).plan->run({&input, 1}, outputs);
+    const auto run = [&] { plan_for(input->shape()).plan->run({&input, 1}, outputs); };
+    try {
+        return run();
+    } catch (const cuda::OutOfMemory &error) {
+        log(LogLevel::kWarning,
+            fmt::format("{}: once more without what is kept for other sizes", error.what()));
+    }
+    plans_.clear();
+    placement_.gpu->session().empty_cache();
+    run();
 }
 
 std::vector<NodeTime> Network::profile(const std::vector<NamedTensor> &inputs, int rounds) {

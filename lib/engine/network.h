@@ -4,6 +4,7 @@
 
 #include "backends/backend.h"
 #include "backends/cpu/pack_cache.h"
+#include "engine/placement.h"
 #include "models/models.h"
 
 #include <tvw/engine.h>
@@ -26,14 +27,21 @@ public:
     };
     /// Reads every parameter; errors as EngineLibrary::create. Parameters may share their bytes
     /// with the checkpoint.
-    explicit Network(const EngineConfig &config, Keep keep = Keep::kParameters);
+    explicit Network(const EngineConfig &config, Keep keep = Keep::kParameters,
+                     const Placement &placement = {});
 
     const std::string &name() const { return builder_.name; }
     int64_t num_params() const { return count_parameters(builder_, arguments_); }
+    const Placement &placement() const { return placement_; }
+    /// What it was made from, but for the checkpoint, with another device.
+    EngineConfig config_for(const Device &device) const;
+    /// From here on it runs there; called where it ran so far.
+    void move_to(const Placement &placement);
     /// The graph as built, for the usual input.
     std::string text() const;
 
-    /// As Engine::run.
+    /// As Engine::run. Where a GPU has too little memory, plans for other sizes are dropped and it
+    /// is tried once more.
     void run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs);
     std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds);
 
@@ -48,12 +56,13 @@ public:
     void forget_plans() {
         plans_.clear();
         packed_ = {};
+        uploaded_.reset();
     }
 
 private:
     struct Planned {
         Shape input;
-        int threads;
+        int threads; ///< 0 on a GPU
         std::unique_ptr<Plan> plan;
     };
     /// What the network asks for, which does not depend on the input's size.
@@ -64,6 +73,7 @@ private:
     void load(const Checkpoint *checkpoint);
     /// Where parameters were released. Error(kMismatch) if the file is another one by now.
     void load_again();
+    std::unique_ptr<Plan> make_plan(const Shape &input);
     Planned &plan_for(const Shape &input);
 
     /// Where the parameters came from.
@@ -77,12 +87,14 @@ private:
     const nn::Builder &builder_;
     Arguments arguments_;
     Backend backend_;
+    Placement placement_;
     Origin origin_;
     bool can_release_ = false;
     bool released_ = false;
-    nn::ParameterStore parameters_; ///< empty while released
-    cpu::PackCache packed_;         ///< weights as kernels want them
-    std::list<Planned> plans_;      ///< the latest used first
+    nn::ParameterStore parameters_;               ///< empty while released
+    cpu::PackCache packed_;                       ///< weights as kernels want them
+    std::shared_ptr<cuda::WeightCache> uploaded_; ///< weights on the GPU; made for the first plan
+    std::list<Planned> plans_;                    ///< the latest used first
 };
 
 } // namespace tvw

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "engine/shared_network.h"
 
+#include "backends/cuda/gpu.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -42,6 +44,12 @@ std::string sharing_key(const EngineConfig &config) {
                        config.strip_prefix, int(config.backend));
 }
 
+std::string text_of(const Placement &placement) {
+    if (placement.gpu == nullptr)
+        return {};
+    return fmt::format(" cuda:{} {}", placement.gpu->index(), precision_name(placement.precision));
+}
+
 /// One for each key that was ever asked for; holds the network only as long as somebody uses it.
 struct Slot {
     std::mutex building; ///< held while it is made, so that a second caller waits for it
@@ -63,15 +71,15 @@ std::shared_ptr<Slot> slot_for(const std::string &key) {
 
 } // namespace
 
-std::shared_ptr<Network> shared_network(const EngineConfig &config) {
+std::shared_ptr<Network> shared_network(const EngineConfig &config, const Placement &placement) {
     // Without a digest nothing tells whether two checkpoints are the same.
     if (config.checkpoint && config.checkpoint->digest.empty())
-        return std::make_shared<Network>(config, Network::Keep::kPacked);
-    const std::shared_ptr<Slot> slot = slot_for(sharing_key(config));
+        return std::make_shared<Network>(config, Network::Keep::kPacked, placement);
+    const std::shared_ptr<Slot> slot = slot_for(sharing_key(config) + text_of(placement));
     const std::lock_guard lock(slot->building);
     std::shared_ptr<Network> network = slot->network.lock();
     if (!network) {
-        network = std::make_shared<Network>(config, Network::Keep::kPacked);
+        network = std::make_shared<Network>(config, Network::Keep::kPacked, placement);
         slot->network = network;
     }
     return network;

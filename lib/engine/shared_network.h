@@ -5,8 +5,8 @@
 
 namespace tvw {
 
-/// The network of this configuration, made unless one is in use already: engines of equal
-/// configuration share their weights.
-std::shared_ptr<Network> shared_network(const EngineConfig &config);
+/// The network of this configuration at this place, made unless one is in use already: engines of
+/// equal configuration share their weights.
+std::shared_ptr<Network> shared_network(const EngineConfig &config, const Placement &placement);
 
 } // namespace tvw

@@ -3,19 +3,31 @@
 
 #include <pthread.h>
 
+#include <map>
 #include <thread>
 
 namespace tvw {
 
-Worker &Worker::instance() {
-    // Never destroyed: joining at exit would wait for threads that may be gone by then.
-    static auto *worker = new Worker;
+// Workers are never destroyed: joining at exit would wait for threads that may be gone by then.
+
+Worker &Worker::of_cpu() {
+    static auto *worker = new Worker("tvw-engine");
     return *worker;
 }
 
-Worker::Worker() {
+Worker &Worker::of_gpu(int index) {
+    static std::mutex mutex;
+    static auto *workers = new std::map<int, Worker *>;
+    const std::lock_guard lock(mutex);
+    Worker *&worker = (*workers)[index];
+    if (worker == nullptr)
+        worker = new Worker("tvw-cuda" + std::to_string(index));
+    return *worker;
+}
+
+Worker::Worker(const std::string &name) {
     std::thread thread([this] { loop(); });
-    pthread_setname_np(thread.native_handle(), "tvw-engine");
+    pthread_setname_np(thread.native_handle(), name.c_str());
     thread.detach();
 }
 

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The one thread of the process on which models run.
+// The threads on which models run: one for the CPU, one for each GPU.
 #pragma once
 
 #include <condition_variable>
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <string>
 
 namespace tvw {
 
 /// The CPU backend's team helps one thread at a time, and LibTorch's OpenMP keeps a team for every
 /// thread that enters it. Streaming threads come and go and there may be many, so all of them hand
 /// their work to this one; calls are taken in the order in which they arrive, so no stream starves
-/// another.
+/// another. A GPU has a worker of its own, since LibTorch's current device and stream are a
+/// thread's, and who waits for a GPU must not keep the CPU from its work.
 class Worker {
 public:
-    static Worker &instance();
+    static Worker &of_cpu();
+    static Worker &of_gpu(int index);
 
     /// Runs `job` on the worker and waits for it; its exception is thrown here.
     void run(const std::function<void()> &job);
@@ -29,7 +32,7 @@ private:
         Call *next = nullptr;
     };
 
-    Worker();
+    explicit Worker(const std::string &name);
     void loop();
 
     std::mutex mutex_; ///< guards the calls; never held while a job runs

@@ -48,7 +48,7 @@ void assert_refused(const Settings &settings, const Place &place,
 
     for (const auto &[property, value] : settings)
         g_object_set(element.get(), property, nullptr, nullptr);
-    for (const auto &[property, value] : with_model({{"device", "cpu"}}))
+    for (const auto &[property, value] : with_model({{"device", "cpu"}, {"precision", "fp32"}}))
         set(element.get(), property, value);
     ck_assert_int_eq(gst_element_set_state(element.get(), GST_STATE_PLAYING),
                      GST_STATE_CHANGE_SUCCESS);
@@ -135,12 +135,26 @@ START_TEST(a_device_that_is_no_device_is_repeated) {
 }
 END_TEST
 
+START_TEST(a_gpu_that_is_not_there_is_refused_with_what_to_try) {
+    setenv("CUDA_VISIBLE_DEVICES", "", 1); // wherever this runs
+    assert_refused(with_model({{"device", "cuda:1"}}), init_error(), {"cuda:1", "\"cpu\""});
+}
+END_TEST
+
+START_TEST(a_precision_that_the_cpu_lacks_is_refused_with_what_to_try) {
+    assert_refused(with_model({{"device", "cpu"}, {"precision", "fp16"}}), init_error(),
+                   {"fp16", "\"fp32\""});
+    assert_refused(with_model({{"precision", "fp8"}}), settings_error(), {"fp8"});
+}
+END_TEST
+
 int main() {
     return run_element_suite(
-        "errors",
-        {weights_or_model_must_be_chosen_but_not_both, unknown_names_are_repeated,
-         a_checkpoint_that_is_missing_is_named, a_checkpoint_that_is_damaged_is_named,
-         a_checkpoint_with_nan_is_refused_with_the_layer,
-         a_checkpoint_of_another_model_is_refused_with_the_layer,
-         a_wrong_descriptor_is_named_with_its_key, a_device_that_is_no_device_is_repeated});
+        "errors", {weights_or_model_must_be_chosen_but_not_both, unknown_names_are_repeated,
+                   a_checkpoint_that_is_missing_is_named, a_checkpoint_that_is_damaged_is_named,
+                   a_checkpoint_with_nan_is_refused_with_the_layer,
+                   a_checkpoint_of_another_model_is_refused_with_the_layer,
+                   a_wrong_descriptor_is_named_with_its_key, a_device_that_is_no_device_is_repeated,
+                   a_gpu_that_is_not_there_is_refused_with_what_to_try,
+                   a_precision_that_the_cpu_lacks_is_refused_with_what_to_try});
 }

@@ -16,11 +16,14 @@ CORE = BUILD / "lib" / "libtvw-core.so"
 TVW = BUILD / "lib" / "libtvw.so"
 IO = BUILD / "lib" / "libtvw-io.so"
 DOWNLOAD = BUILD / "lib" / "libtvw-download.so"
+CUDA = BUILD / "lib" / "libtvw-cuda.so"
 PLUGIN = BUILD / "gst" / "libgsttvw.so"
 TORCH = re.compile(r"libtorch|libc10|libcudart|libcupti")
 OPENCV = re.compile(r"libopencv")
+GPU = re.compile(r"libcuda|libtorch_cuda|libc10_cuda|libtvw-cuda")
 CURL = re.compile(r"libcurl|libtvw-download")
-HEAVY = re.compile(f"{TORCH.pattern}|{OPENCV.pattern}|{CURL.pattern}")
+HEAVY = re.compile(f"{TORCH.pattern}|{OPENCV.pattern}|{CURL.pattern}|{GPU.pattern}")
+LIBRARIES = [CORE, TVW, IO, DOWNLOAD, *([CUDA] if CUDA.exists() else [])]
 OURS = re.compile(r"((typeinfo|typeinfo name|vtable|VTT|guard variable) for )?(tvw::|tvw_)")
 PLUGIN_ENTRY = re.compile(r"gst_plugin_tvw_(get_desc|register)$")
 
@@ -50,15 +53,33 @@ def test_program_and_plugin_link_nothing_heavy(path):
 
 
 @pytest.mark.parametrize(
-    ("path", "library"), [(TVW, TORCH), (IO, OPENCV), (DOWNLOAD, CURL)], ids=["torch", "opencv", "curl"]
+    ("path", "library"),
+    [(TVW, TORCH), (IO, OPENCV), (DOWNLOAD, CURL), *[(path, GPU) for path in LIBRARIES[4:]]],
+    ids=lambda value: value.name if hasattr(value, "name") else "",
 )
 def test_what_is_heavy_is_found_where_it_is_linked(path, library):
     assert any(library.search(name) for name in needed(path))
 
 
-@pytest.mark.parametrize("path", [CORE, TVW, IO, DOWNLOAD], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", LIBRARIES, ids=lambda path: path.name)
 def test_libraries_export_only_our_names(path):
     assert foreign_symbols(exported(path)) == []
+
+
+def test_nothing_but_the_cuda_module_links_cuda():
+    """All else must start on machines without a driver and without LibTorch's CUDA libraries."""
+    runtime = re.compile(r"libcudart")  # LibTorch's CPU library itself is linked to it
+    for path in (CORE, TVW, PROGRAM, PLUGIN):
+        assert [name for name in needed(path) if GPU.search(name) and not runtime.match(name)] == []
+
+
+@pytest.mark.skipif(not CUDA.exists(), reason="built without CUDA")
+def test_the_cuda_module_shows_one_symbol_and_shares_the_runtime():
+    names = [line.split(maxsplit=2)[2] for line in exported(CUDA).splitlines()]
+    assert names == ["tvw_cuda_v1"]
+    assert [name for name in needed(CUDA) if name.startswith("libcuda")] != []
+    assert "libcuda.so.1" not in needed(CUDA)
+    assert "cudaLaunchKernel" not in output("nm", "--defined-only", CUDA)
 
 
 def test_plugin_exports_only_its_entry():
@@ -76,7 +97,7 @@ def test_a_foreign_symbol_is_found():
     assert foreign_symbols(listing) == ["std::vector<int>::~vector()", "dnnl_sgemm"]
 
 
-@pytest.mark.parametrize("path", [CORE, TVW, IO, DOWNLOAD], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", LIBRARIES, ids=lambda path: path.name)
 def test_sonames_have_a_version(path):
     soname = re.search(r"\(SONAME\).*\[(.+)\]", output("readelf", "-d", path))[1]
     assert re.fullmatch(re.escape(path.name) + r"\.\d+", soname)

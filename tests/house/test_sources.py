@@ -9,7 +9,7 @@ import pytest
 
 from conftest import ROOT, output, project_files, text_of
 
-CODE = (".h", ".cpp", ".c", ".py", ".sh", ".toml")
+CODE = (".h", ".cpp", ".c", ".cu", ".py", ".sh", ".toml")
 MAX_LINES = 600
 # Put together so that this file keeps its own rules.
 UNFINISHED = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "X" * 3]) + r")\b")
@@ -133,7 +133,7 @@ def clang_format():
 
 
 def test_sources_are_formatted(clang_format):
-    files = project_files(".h", ".cpp", ".c")
+    files = project_files(".h", ".cpp", ".c", ".cu")
     result = subprocess.run(
         ["clang-format", "--dry-run", "-Werror", *files], cwd=ROOT, capture_output=True, text=True
     )

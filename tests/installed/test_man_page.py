@@ -9,7 +9,7 @@ import pytest
 
 from conftest import output
 
-COMMON = {"help", "json"}
+COMMON = {"help", "json", "verbose"}
 
 
 @pytest.fixture(scope="module")

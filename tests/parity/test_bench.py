@@ -11,7 +11,7 @@ from torchvision.models import get_model_weights
 
 SMALL = "mobilenet_v3_small"
 QUICK = ["--rounds", 2, "--threads", oracle.THREADS]
-KEYS = ["model", "batch", "threads", "backend", "cpu", "median_ms", "min_ms"]
+KEYS = ["model", "batch", "threads", "backend", "precision", "processor", "median_ms", "min_ms"]
 COMMANDS = ["bench", "profile"]
 
 
@@ -35,7 +35,7 @@ def test_bench_reports_json_in_this_order(tvw):
     assert result.stdout.count("\n") == 1
     assert list(report) == KEYS
     assert list(report.values())[:4] == [SMALL, 2, oracle.THREADS, "reference"]
-    assert report["cpu"] and 0 < report["min_ms"] <= report["median_ms"]
+    assert report["processor"] and 0 < report["min_ms"] <= report["median_ms"]
 
 
 def test_bench_says_the_same_as_text(tvw):

@@ -42,6 +42,9 @@ START_TEST(devices_are_read_and_nonsense_is_refused) {
     using Type = tvw::Device::Type;
     ck_assert(tvw::parse_device("auto").type == Type::kAuto);
     ck_assert((tvw::parse_device("cuda:3") == tvw::Device{Type::kCuda, 3}));
+    for (const char *name : {"fp32", "tf32", "fp16", "bf16"})
+        assert_text(std::string(tvw::precision_name(tvw::parse_precision(name))), name);
+    ck_assert(error_of([] { tvw::parse_precision("FP32"); }).has_value());
     ck_assert((tvw::parse_device("cuda") == tvw::Device{Type::kCuda, 0}));
     for (const char *text : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda3", "cuda:1 "})
         ck_assert(error_of([&] { tvw::parse_device(text); }).has_value());

@@ -4,6 +4,7 @@
 #include "backends/cpu/lower.h"
 #include "backends/cpu/memory.h"
 #include "backends/cpu/parallel.h"
+#include "backends/outputs.h"
 
 #include <tvw/error.h>
 
@@ -67,14 +68,6 @@ void CpuPlan::place_inputs(PlanInputs inputs) {
     }
 }
 
-/// Whether results of this shape can be written there: a tensor of an earlier run that its receiver
-/// let go of.
-bool is_free(const NamedTensor &output, const Shape &shape) {
-    const HostTensor &tensor = output.tensor;
-    return tensor.has_data() && tensor.storage().use_count() == 1 &&
-           tensor.dtype() == DType::kFloat32 && tensor.shape() == shape && tensor.is_contiguous();
-}
-
 void CpuPlan::run(PlanInputs inputs, std::vector<NamedTensor> &outputs) {
     const TeamScope team;
     place_inputs(inputs);
@@ -85,12 +78,9 @@ void CpuPlan::run(PlanInputs inputs, std::vector<NamedTensor> &outputs) {
     outputs.resize(planned_.outputs.size());
     for (size_t i = 0; i < outputs.size(); ++i) {
         const View &view = planned_.outputs[i];
-        if (outputs[i].name != planned_.names[i])
-            outputs[i].name = planned_.names[i];
-        if (!is_free(outputs[i], view.shape))
-            outputs[i].tensor = HostTensor::zeros(DType::kFloat32, view.shape);
-        const auto values = outputs[i].tensor.mutable_values<float>();
-        std::copy_n(memory_.at(view), values.size(), values.data());
+        auto *values = reinterpret_cast<float *>(
+            claim_output(outputs[i], planned_.names[i], DType::kFloat32, view.shape));
+        std::copy_n(memory_.at(view), numel(view.shape), values);
     }
 }
 

@@ -3,12 +3,12 @@
 // boxed arguments, so that no type of theirs is named anywhere.
 #pragma once
 
+#include "backends/silence.h"
 #include "graph/graph.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/ivalue.h>
 #include <c10/core/QEngine.h>
-#include <c10/util/Exception.h>
 
 #include <optional>
 #include <span>
@@ -27,13 +27,8 @@ public:
     EngineScope &operator=(const EngineScope &) = delete;
 
 private:
-    class Silence : public c10::WarningHandler {
-        void process(const c10::Warning & /*warning*/) override {}
-    };
-
     c10::QEngine before_;
-    Silence silence_;
-    c10::WarningUtils::WarningHandlerGuard guard_{&silence_}; ///< of this thread alone
+    SilentWarnings silence_;
 };
 
 /// That of the graph's op::Quantize; none where nothing is quantized.

@@ -19,8 +19,9 @@ namespace tvw {
 struct ClassifierConfig {
     std::string weights;                             ///< as `find_weights` takes it
     std::optional<std::filesystem::path> checkpoint; ///< instead of the weights' own file
-    std::string device = "auto";
-    int threads = 0; ///< 0: one per CPU this process may use
+    std::string device = "auto";                     ///< as parse_device() takes it
+    std::string precision = "fp32";                  ///< as parse_precision() takes it
+    int threads = 0;                                 ///< 0: one per CPU this process may use
     PreprocessMode preprocess = PreprocessMode::kExact;
 };
 

@@ -35,6 +35,18 @@ enum class Backend {
 /// "auto" or "reference"; Error(kInvalidArgument) otherwise.
 TVW_API Backend parse_backend(std::string_view text);
 
+/// The numbers that a network computes with. Inputs and outputs are float32 in any case.
+enum class Precision {
+    kFp32, ///< float32, with products as exact as that: the only one on the CPU
+    kTf32, ///< float32, but factors of products have 10 bits after the point (Ampere and later)
+    kFp16, ///< float16, summed up in float32
+    kBf16, ///< bfloat16, summed up in float32
+};
+/// "fp32", "tf32", "fp16" or "bf16"; Error(kInvalidArgument) otherwise.
+TVW_API Precision parse_precision(std::string_view text);
+/// As parse_precision() takes it.
+TVW_API std::string_view precision_name(Precision precision);
+
 /// What an Engine is made from.
 struct EngineConfig {
     std::string builder;                          ///< "resnet50"
@@ -44,7 +56,8 @@ struct EngineConfig {
     std::string strip_prefix;                     ///< taken off the checkpoint's keys
     uint64_t seed = 0;                            ///< of the random initialisation
     Backend backend = Backend::kAuto;
-    Device device = {};
+    Device device = {}; ///< auto: a GPU, if one can be used and the network runs there
+    Precision precision = Precision::kFp32;
     int threads = 0; ///< 0: one per CPU this process may use
 };
 
@@ -80,6 +93,8 @@ public:
     virtual std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds) = 0;
     /// Elements of all parameters, before quantization (num_params in meta).
     virtual int64_t num_params() const = 0;
+    /// Where it runs: "cpu", or "cuda:0 (NVIDIA H100 80GB HBM3)".
+    virtual std::string device() const = 0;
 };
 
 /// Which graph to print, and how.

@@ -95,7 +95,9 @@ public:
 
     /// There is no other mode; returns this, as in Python.
     Model &eval() { return *this; }
-    /// "cpu" or "cuda:N"; Error(kNotSupported) where that cannot run here.
+    /// "cpu", "cuda:N", or "auto" for a GPU if one can be used. Tensors that come in may lie
+    /// anywhere, results are on the CPU. Not while another thread calls. Error(kNotSupported) says
+    /// why the device cannot be used and what to try.
     Model &to(std::string_view device);
 
     /// Parameters and buffers, contiguous on the CPU, in torchvision's order. They share memory

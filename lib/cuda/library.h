@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The seam to CUDA: what libtvw-cuda offers through its one symbol, `tvw_cuda_v1`. No type of CUDA
+// or LibTorch is named here, so whoever uses a GPU can be compiled without either.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace tvw::cuda {
+
+/// A GPU as its driver describes it.
+struct DeviceInfo {
+    std::string name; ///< "NVIDIA H100 80GB HBM3"
+    int major = 0;    ///< of the compute capability
+    int minor = 0;
+    int64_t memory_bytes = 0;
+};
+
+/// Work that was recorded once and is launched as a whole.
+class Recording {
+public:
+    virtual ~Recording() = default;
+    /// Enqueues all of it; called within Session::run.
+    virtual void replay() = 0;
+};
+
+/// One GPU, with a stream of our own and memory from LibTorch's pool. One thread at a time, always
+/// the same. Errors are LibTorch's exceptions.
+class Session {
+public:
+    virtual ~Session() = default;
+
+    virtual const DeviceInfo &info() const = 0;
+    /// Runs `job` with the GPU and the stream as LibTorch's current ones. `job` enqueues, and need
+    /// not wait.
+    virtual void run(const std::function<void()> &job) = 0;
+    /// Records what `job` enqueues instead of running it; it must have run before. Every tensor
+    /// that it reads must outlive the recording. What it leaves allocated keeps its place; other
+    /// recordings share the rest, so results are copied before another one is replayed.
+    virtual std::unique_ptr<Recording> record(const std::function<void()> &job) = 0;
+    /// Waits until everything that was enqueued is done.
+    virtual void synchronize() = 0;
+    /// Gives memory that no tensor holds back to the driver.
+    virtual void empty_cache() = 0;
+};
+
+class Library {
+public:
+    virtual ~Library() = default;
+
+    /// Whether LibTorch knows that its CUDA part is loaded. It looks for it once a process, when
+    /// a convolution or batch norm first runs anywhere, so this library may have come too late.
+    virtual bool is_known_to_torch() = 0;
+    /// GPUs that the CUDA runtime sees; 0 where it fails.
+    virtual int device_count() = 0;
+    /// A GPU below device_count(). The first call makes its context, checks that our kernels run
+    /// there, and takes a second or so; the session lasts as long as the process.
+    /// Error(kNotSupported) for a GPU that this build has no kernels for.
+    virtual Session &session(int index) = 0;
+};
+
+} // namespace tvw::cuda

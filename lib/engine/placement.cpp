@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "engine/placement.h"
+
+#include "backends/cuda/gpu.h"
+#include "base/log.h"
+#include "engine/execute.h"
+#include "engine/worker.h"
+#include "models/models.h"
+
+#include <tvw/error.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tvw {
+namespace {
+
+/// Shapes are enough to see it.
+bool is_quantized(const EngineConfig &config) {
+    const nn::Builder &builder = find_builder(config.builder);
+    nn::ShapeSource shapes;
+    const Graph graph =
+        build_graph(builder, config.arguments, builder.usual_input(config.arguments), shapes);
+    return std::ranges::any_of(graph.nodes(), [](const Node &node) {
+        return std::holds_alternative<op::Quantize>(node.op);
+    });
+}
+
+cuda::Gpu &open_gpu(int index) {
+    cuda::Gpu *gpu = nullptr;
+    Worker::of_gpu(index).run([&] { guarded([&] { gpu = &cuda::Gpu::open(index); }); });
+    return *gpu;
+}
+
+/// Error unless a GPU is there that runs this.
+cuda::Gpu &need_gpu(const EngineConfig &config) {
+    if (config.backend == Backend::kReference)
+        throw Error(ErrorKind::kInvalidArgument,
+                    "the backend \"reference\" computes on the CPU: take the backend \"auto\"");
+    if (is_quantized(config))
+        throw Error(ErrorKind::kNotSupported, "quantized networks run on the CPU alone");
+    return open_gpu(config.device.index);
+}
+
+Placement on_cpu(const EngineConfig &config, const std::string &reason) {
+    if (config.precision != Precision::kFp32)
+        throw Error(ErrorKind::kNotSupported,
+                    fmt::format("precision {} needs an NVIDIA GPU, and {} runs on the CPU{}; or "
+                                "take the precision \"fp32\"",
+                                precision_name(config.precision), config.builder, reason));
+    log(LogLevel::kInfo, fmt::format("{} runs on the CPU{}", config.builder, reason));
+    return {};
+}
+
+Placement on_gpu(const EngineConfig &config) {
+    cuda::Gpu &gpu = need_gpu(config);
+    log(LogLevel::kInfo, fmt::format("{} runs on {} with {}", config.builder, gpu.name(),
+                                     precision_name(config.precision)));
+    return {&gpu, config.precision};
+}
+
+} // namespace
+
+Placement choose_placement(const EngineConfig &config) {
+    switch (config.device.type) {
+    case Device::Type::kCpu:
+        return on_cpu(config, {});
+    case Device::Type::kCuda:
+        try {
+            return on_gpu(config);
+        } catch (const Error &error) {
+            throw Error(error.kind(),
+                        fmt::format("device cuda:{} cannot be used for {}: {}; or take the device "
+                                    "\"cpu\" or \"auto\"",
+                                    config.device.index, config.builder, error.what()));
+        }
+    case Device::Type::kAuto:
+        break;
+    }
+    try {
+        return on_gpu(config);
+    } catch (const Error &error) {
+        return on_cpu(config, fmt::format(": {}", error.what()));
+    }
+}
+
+} // namespace tvw

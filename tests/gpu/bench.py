@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Images a second on a GPU, against PyTorch, torch.compile and, if installed, ONNX Runtime.
+
+    python3 tests/gpu/bench.py BUILD
+
+tests/gpu.sh calls it. Everything is measured as a caller sees it: images in the host's memory in,
+answers in the host's memory out. Engines take turns, so that a GPU that slows down slows all; of
+each the median of all turns counts. All have the same parameters, and their answers are compared
+first. In fp32 nobody uses TF32."""
+
+import io
+import json
+import statistics
+import sys
+import time
+
+import torch
+from networks import NETWORKS
+from program import Program, save
+
+BATCHES = (1, 8, 64)
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16}
+TOLERANCES = {"fp32": 1e-3, "fp16": 5e-2}
+ROUNDS = 50
+TURNS = 3
+
+
+class Tvw:
+    def __init__(self, program, builder, file, precision, batch, _model):
+        self.program = program
+        self.file = file
+        self.options = ("--device", "cuda", "--precision", precision)
+        self.builder, self.batch = builder, batch
+
+    def answer(self, image):
+        return self.program.run(self.builder, image, "--checkpoint", self.file, *self.options)
+
+    def turn(self):
+        # Speed does not depend on the parameters, so it draws its own.
+        extra = ("--batch", self.batch, "--rounds", ROUNDS)
+        return self.program.milliseconds(self.builder, *self.options, *extra)
+
+
+class Torch:
+    compiled = False
+
+    def __init__(self, _program, _builder, _file, precision, batch, model):
+        self.dtype = PRECISIONS[precision]
+        self.model = model.to("cuda", self.dtype, memory_format=torch.channels_last)
+        if self.compiled:
+            self.model = torch.compile(self.model, mode="reduce-overhead")
+        self.image = torch.randn(batch, 3, 224, 224).pin_memory()
+
+    @torch.inference_mode()
+    def answer(self, image):
+        x = image.to("cuda", non_blocking=True).to(self.dtype, memory_format=torch.channels_last)
+        return self.model(x).float().cpu()
+
+    def turn(self):
+        for _ in range(5):
+            self.answer(self.image)
+        times = []
+        for _ in range(ROUNDS):
+            begin = time.perf_counter()
+            self.answer(self.image)
+            times.append(1e3 * (time.perf_counter() - begin))
+        return statistics.median(times)
+
+
+class Compiled(Torch):
+    compiled = True
+
+
+class OnnxRuntime(Torch):
+    def __init__(self, _program, _builder, _file, precision, batch, model):
+        import onnxruntime
+
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            raise ImportError("ONNX Runtime has no CUDA here")
+        self.dtype = PRECISIONS[precision]
+        self.image = torch.randn(batch, 3, 224, 224)
+        file = io.BytesIO()
+        example = self.image.to("cuda", self.dtype)
+        torch.onnx.export(model.to("cuda", self.dtype), (example,), file, dynamo=False)
+        options = {"use_tf32": 0}
+        self.session = onnxruntime.InferenceSession(
+            file.getvalue(), providers=[("CUDAExecutionProvider", options)]
+        )
+
+    def answer(self, image):
+        name = self.session.get_inputs()[0].name
+        return torch.from_numpy(self.session.run(None, {name: image.to(self.dtype).numpy()})[0])
+
+
+ENGINES = {"tvw": Tvw, "torch": Torch, "torch.compile": Compiled, "onnxruntime": OnnxRuntime}
+
+
+def make(name, *arguments):
+    """An engine, or nothing and why, where it is not installed or does not take the network."""
+    try:
+        return ENGINES[name](*arguments)
+    except Exception as problem:  # noqa: BLE001 - of other people's engines anything may come
+        if name == "tvw":
+            raise
+        print(f"{name} is left out: {str(problem).splitlines()[0]}")
+        return None
+
+
+def calibrated(builder):
+    """With statistics of batch norm that keep numbers in the range of float16."""
+    torch.manual_seed(1)
+    model = NETWORKS[builder]().to("cuda").train()
+    with torch.no_grad():
+        for _ in range(20):
+            model(torch.randn(16, 3, 224, 224, device="cuda"))
+    return model.eval()
+
+
+def check(engines, precision, batch):
+    """Leaves out who answers something else than tvw; True if tvw is like PyTorch."""
+    image = torch.randn(batch, 3, 224, 224)
+    answers = {}
+    for name, engine in list(engines.items()):
+        try:
+            answers[name] = engine.answer(image).double()
+        except Exception as problem:  # noqa: BLE001
+            if name == "tvw":
+                raise
+            print(f"{name} is left out: {str(problem).splitlines()[0]}")
+            del engines[name]
+    reference = answers["torch"]
+    errors = {
+        name: ((answer - reference).abs().max() / reference.abs().max()).item()
+        for name, answer in answers.items()
+    }
+    return errors, errors["tvw"] <= TOLERANCES[precision]
+
+
+def measure(program, builder, precision, batch, state):
+    file = program.folder / f"{builder}.safetensors"
+    engines = {}
+    for name in ENGINES:
+        model = NETWORKS[builder]().eval()
+        model.load_state_dict(state)
+        engine = make(name, program, builder, file, precision, batch, model)
+        if engine:
+            engines[name] = engine
+    errors, good = check(engines, precision, batch)
+    times = {name: [] for name in engines}
+    for _ in range(TURNS):
+        for name, engine in engines.items():
+            times[name].append(engine.turn())
+    speeds = {name: 1e3 * batch / statistics.median(values) for name, values in times.items()}
+    return {"images_per_second": speeds, "errors": errors, "good": good}
+
+
+def main():
+    program = Program(sys.argv[1])
+    # As exact as tvw's fp32: PyTorch's convolutions use TF32 unless told otherwise.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, images a second")
+    print(f"{'':20}{'':6}{'batch':>6}" + "".join(f"{name:>15}" for name in ENGINES))
+    report, failed = [], 0
+    for builder in NETWORKS:
+        state = calibrated(builder).cpu().state_dict()
+        file = program.folder / f"{builder}.safetensors"
+        save(file, {key: value for key, value in state.items()})
+        for precision in PRECISIONS:
+            for batch in BATCHES:
+                row = measure(program, builder, precision, batch, state)
+                report.append({"builder": builder, "precision": precision, "batch": batch, **row})
+                speeds = row["images_per_second"]
+                columns = "".join(
+                    f"{speeds[name]:15.1f}" if name in speeds else f"{'–':>15}" for name in ENGINES
+                )
+                mark = "" if row["good"] else f"  differs by {row['errors']['tvw']:.1e}"
+                print(f"{builder:20}{precision:6}{batch:6}{columns}{mark}", flush=True)
+                failed += not row["good"]
+    text = json.dumps({"gpu": torch.cuda.get_device_name(), "rows": report}, indent=1)
+    (program.folder / "bench.json").write_text(text + "\n")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
