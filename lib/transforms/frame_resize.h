@@ -3,6 +3,7 @@
 #pragma once
 
 #include "transforms/frame_blocks.h"
+#include "transforms/frame_tables.h"
 #include "transforms/plane_resize.h"
 #include "transforms/recipe.h"
 
@@ -27,25 +28,11 @@ public:
     const uint8_t *row(size_t y);
 
 private:
-    /// What the tables depend on.
-    struct Key {
-        Size src;
-        bool fast = false;
-        bool odd_x = false; ///< the area begins between two pixels that share chroma
-        bool odd_y = false;
-        pixel::ChromaAxis horizontal{};
-        pixel::ChromaAxis vertical{};
-        bool operator==(const Key &) const = default;
-    };
-
-    void plan(const Key &key, const Region &area, const Placement &placement);
-    ResampleTable pixel_table(int64_t from, int64_t to, const CropSpan &span) const;
-    ResampleTable chroma_table(pixel::ChromaAxis axis, int begin, int64_t from, int64_t to,
-                               const CropSpan &span) const;
+    void plan(const TableKey &key, const Placement &placement);
 
     const Recipe &recipe_;
     PreprocessMode mode_;
-    Key key_;
+    TableKey key_;
     size_t channels_ = 3;
     size_t columns_ = 0;
     pixel::YuvMatrix matrix_{};

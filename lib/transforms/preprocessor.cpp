@@ -15,22 +15,6 @@
 namespace tvw {
 namespace {
 
-/// `region` or all of the frame.
-Region area_of(const FrameView &frame, const std::optional<Region> &region) {
-    if (!region)
-        return {0, 0, frame.width, frame.height};
-    const Region &r = *region;
-    if (r.x < 0 || r.y < 0 || r.width < 1 || r.height < 1 || r.width > frame.width - r.x ||
-        r.height > frame.height - r.y) {
-        throw Error(ErrorKind::kInvalidArgument,
-                    "region " + std::to_string(r.width) + "×" + std::to_string(r.height) + " at (" +
-                        std::to_string(r.x) + ", " + std::to_string(r.y) +
-                        ") is empty or not inside the frame of " + std::to_string(frame.width) +
-                        "×" + std::to_string(frame.height));
-    }
-    return r;
-}
-
 /// Planes of a tensor, `channel` values apart.
 template<typename T>
 struct Planes {
