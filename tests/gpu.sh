@@ -17,7 +17,7 @@ usage: tests/gpu.sh --stage DIR
   --from DIR   with them: build into build-gpu (or TVW_BUILD), compare CUDA with the CPU, measure
   --only PART  that part alone
 
-PYTHON names the Python that has torch (python3). Results: build-gpu/gpu/*.json.
+PYTHON names the Python that has torch (python3). Results: build-gpu/gpu.
 END
 }
 
@@ -107,7 +107,8 @@ build() {
     need "$python" "set PYTHON to one that has torch"
     need meson "pip install meson"
     need ninja "pip install ninja"
-    torch=$("$python" -c 'import os, torch; print(os.path.dirname(torch.__file__))') ||
+    torch=$("$python" -c 'from importlib.util import find_spec
+print(find_spec("torch").submodule_search_locations[0])' 2>/dev/null) ||
         die "$python has no torch: set PYTHON"
     [ -x "$stage/bin/pkg-config" ] || die "$stage holds nothing: tests/gpu.sh --stage DIR makes it"
     export PKG_CONFIG=$stage/bin/pkg-config
@@ -152,11 +153,10 @@ case $action in
         build "$dir"
         [ "$only" != build ] || exit 0
         need_gpu
-        export LD_LIBRARY_PATH=$dir/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
         mkdir -p "$build_dir/gpu"
         status=0
         if [ "$only" != bench ]; then
-            "$python" "$root_dir/tests/gpu/parity.py" "$build_dir" || status=1
+            "$build_dir/tests/gpu/gpu_parity" | tee "$build_dir/gpu/parity.txt" || status=1
         fi
         if [ "$only" != parity ]; then
             "$python" "$root_dir/tests/gpu/bench.py" "$build_dir" || status=1

@@ -2,15 +2,13 @@
 #include "cuda/self_test.h"
 
 namespace tvw::cuda {
-namespace {
 
 constexpr int kThreads = 32;
 
+// Not in a nameless namespace: nvcc would make its name from the folder of the build.
 __global__ void count_up(int *out) {
     out[threadIdx.x] = int(threadIdx.x);
 }
-
-} // namespace
 
 cudaError_t run_self_test() {
     int *numbers = nullptr;

@@ -34,11 +34,11 @@ cuda::Gpu &open_gpu(int index) {
 }
 
 /// Error unless a GPU is there that runs this.
-cuda::Gpu &need_gpu(const EngineConfig &config) {
+cuda::Gpu &need_gpu(const EngineConfig &config, bool quantized) {
     if (config.backend == Backend::kReference)
         throw Error(ErrorKind::kInvalidArgument,
                     "the backend \"reference\" computes on the CPU: take the backend \"auto\"");
-    if (is_quantized(config))
+    if (quantized)
         throw Error(ErrorKind::kNotSupported, "quantized networks run on the CPU alone");
     return open_gpu(config.device.index);
 }
@@ -53,8 +53,8 @@ Placement on_cpu(const EngineConfig &config, const std::string &reason) {
     return {};
 }
 
-Placement on_gpu(const EngineConfig &config) {
-    cuda::Gpu &gpu = need_gpu(config);
+Placement on_gpu(const EngineConfig &config, bool quantized) {
+    cuda::Gpu &gpu = need_gpu(config, quantized);
     log(LogLevel::kInfo, fmt::format("{} runs on {} with {}", config.builder, gpu.name(),
                                      precision_name(config.precision)));
     return {&gpu, config.precision};
@@ -63,23 +63,22 @@ Placement on_gpu(const EngineConfig &config) {
 } // namespace
 
 Placement choose_placement(const EngineConfig &config) {
-    switch (config.device.type) {
-    case Device::Type::kCpu:
+    if (config.device.type == Device::Type::kCpu)
         return on_cpu(config, {});
-    case Device::Type::kCuda:
+    // What is wrong with the network itself has nothing to do with devices.
+    const bool quantized = is_quantized(config);
+    if (config.device.type == Device::Type::kCuda) {
         try {
-            return on_gpu(config);
+            return on_gpu(config, quantized);
         } catch (const Error &error) {
             throw Error(error.kind(),
                         fmt::format("device cuda:{} cannot be used for {}: {}; or take the device "
                                     "\"cpu\" or \"auto\"",
                                     config.device.index, config.builder, error.what()));
         }
-    case Device::Type::kAuto:
-        break;
     }
     try {
-        return on_gpu(config);
+        return on_gpu(config, quantized);
     } catch (const Error &error) {
         return on_cpu(config, fmt::format(": {}", error.what()));
     }

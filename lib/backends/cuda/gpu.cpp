@@ -54,6 +54,16 @@ Library &cuda_library() {
     return *library;
 }
 
+Session &open_session(int index) {
+    Library &library = cuda_library();
+    const int count = library.device_count();
+    if (count == 0)
+        unavailable("the CUDA runtime finds no GPU, though the driver does");
+    if (index >= count)
+        unavailable(fmt::format("the last GPU here is cuda:{}", count - 1));
+    return library.session(index);
+}
+
 } // namespace
 
 Gpu &Gpu::open(int index) {
@@ -62,13 +72,9 @@ Gpu &Gpu::open(int index) {
     const std::lock_guard lock(mutex);
     if (const auto found = gpus->find(index); found != gpus->end())
         return found->second;
-    Library &library = cuda_library();
-    const int count = library.device_count();
-    if (count == 0)
-        unavailable("the CUDA runtime finds no GPU, though the driver does");
-    if (index >= count)
-        unavailable(fmt::format("the last GPU here is cuda:{}", count - 1));
-    return gpus->try_emplace(index, index, library.session(index)).first->second;
+    Gpu *gpu = nullptr;
+    quietly([&] { gpu = &gpus->try_emplace(index, index, open_session(index)).first->second; });
+    return *gpu;
 }
 
 std::string Gpu::name() const {

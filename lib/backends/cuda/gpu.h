@@ -17,6 +17,9 @@ public:
     using Error::Error;
 };
 
+/// Without LibTorch's warnings, which would be printed.
+void quietly(const std::function<void()> &call);
+
 /// One GPU of this machine. Called on its worker only.
 class Gpu {
 public:

@@ -154,8 +154,11 @@ void CudaPlan::compute() {
 
 void CudaPlan::run(PlanInputs inputs, std::vector<NamedTensor> &outputs) {
     const TorchScope torch;
-    for (size_t i = 0; i < inputs_.size(); ++i)
-        inputs_[i].host.copy_(at::Tensor(*inputs[i]));
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+        const HostTensor packed = inputs[i]->contiguous();
+        const auto values = packed.values<float>();
+        std::memcpy(inputs_[i].host.mutable_data_ptr(), values.data(), values.size_bytes());
+    }
     gpu_.run([&] {
         for (const Staged &input : inputs_)
             input.device.copy_(input.host, /*non_blocking=*/true);

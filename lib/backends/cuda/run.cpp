@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What LibTorch's exceptions mean for a GPU.
 #include "backends/cuda/gpu.h"
+#include "backends/silence.h"
 #include "base/text.h"
 
 #include <c10/util/Exception.h>
@@ -19,6 +20,11 @@ bool is_about_memory(const std::exception &error) {
 }
 
 } // namespace
+
+void quietly(const std::function<void()> &call) {
+    const SilentWarnings silence;
+    call();
+}
 
 void Gpu::run(const std::function<void()> &job) {
     if (!failure_.empty())
