@@ -120,6 +120,14 @@ void add_classify(CLI::App &app, Context &context) {
     command->add_option("--threads", options->config.threads, "0: one per CPU")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
+    command
+        ->add_option_function<std::string>(
+            "--preprocess",
+            [options](const std::string &name) {
+                options->config.preprocess = parse_preprocess_mode(name);
+            },
+            "exact, or fast for videos")
+        ->default_str("exact");
     command->add_option("files", options->files, "Pictures or videos")->required();
     command->callback([options, &context] { classify(*options, context); });
 }

@@ -65,6 +65,7 @@ bool add_values(const CLI::Option &option, std::vector<Candidate> &out) {
     constexpr std::array kDevices = {"auto", "cpu", "cuda"};
     constexpr std::array kPrecisions = {"fp32", "tf32", "fp16", "bf16"};
     constexpr std::array kBackends = {"auto", "reference"};
+    constexpr std::array kPreprocessModes = {"exact", "fast"};
     std::string name = option.get_positional() ? option.get_name() : option.get_lnames().front();
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return char(std::tolower(c)); });
@@ -85,6 +86,8 @@ bool add_values(const CLI::Option &option, std::vector<Candidate> &out) {
         add_words(out, kPrecisions);
     else if (name == "backend")
         add_words(out, kBackends);
+    else if (name == "preprocess")
+        add_words(out, kPreprocessModes);
     else
         return option.get_type_name() == "TEXT" && name != "set" && name != "state-dict";
     return false;

@@ -64,7 +64,8 @@ Owned<GstElement> make_pipeline(const std::filesystem::path &file, const VideoOp
     const ClassifierConfig &config = options.config;
     g_object_set(classify.get(), "weights", config.weights.c_str(), "device", config.device.c_str(),
                  "precision", config.precision.c_str(), "threads", guint(config.threads), "top-k",
-                 guint(options.top_k), "threshold", options.threshold, nullptr);
+                 guint(options.top_k), "threshold", options.threshold, "preprocess",
+                 gint(config.preprocess), nullptr);
     if (config.checkpoint)
         g_object_set(classify.get(), "checkpoint", config.checkpoint->c_str(), nullptr);
     return pipeline;

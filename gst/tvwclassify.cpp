@@ -13,8 +13,8 @@
  *
  * ## Example launch line
  * |[
- * gst-launch-1.0 -m v4l2src ! videoconvert ! tvwclassify weights=ResNet50_Weights.DEFAULT !
- * tvwoverlay ! videoconvert ! autovideosink
+ * gst-launch-1.0 -m v4l2src ! tvwclassify weights=ResNet50_Weights.DEFAULT ! tvwoverlay !
+ * autovideosink
  * ]| Shows what the camera sees, with its most probable classes.
  *
  * Since: 0.1
@@ -90,10 +90,8 @@ gboolean stop(GstBaseTransform *transform) {
 }
 
 gboolean set_caps(GstBaseTransform *transform, GstCaps *caps, GstCaps *) {
-    return guarded(transform, Phase::kStream, FALSE, [&]() -> gboolean {
-        GstVideoInfo info;
-        if (!gst_video_info_from_caps(&info, caps))
-            return FALSE;
+    return guarded(transform, Phase::kStream, FALSE, [&] {
+        const GstVideoInfo info = tvw::gst::info_from_caps(caps);
         if (!tvw::gst::matrix_is_exact(info)) {
             GST_WARNING_OBJECT(transform, "%" GST_PTR_FORMAT ": nearest colour matrix used",
                                static_cast<void *>(caps));

@@ -10,8 +10,7 @@
  *
  * ## Example launch line
  * |[
- * gst-launch-1.0 v4l2src ! videoconvert ! tvwclassify model=resnet50 ! tvwoverlay ! videoconvert !
- * autovideosink
+ * gst-launch-1.0 v4l2src ! tvwclassify model=resnet50 ! tvwoverlay ! autovideosink
  * ]|
  *
  * Since: 0.1

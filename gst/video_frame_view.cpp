@@ -21,21 +21,51 @@ PixelFormat pixel_format(GstVideoFormat format) {
         return PixelFormat::kRGBA;
     case GST_VIDEO_FORMAT_BGRA:
         return PixelFormat::kBGRA;
+    case GST_VIDEO_FORMAT_ARGB:
+        return PixelFormat::kARGB;
+    case GST_VIDEO_FORMAT_ABGR:
+        return PixelFormat::kABGR;
     case GST_VIDEO_FORMAT_RGBx:
         return PixelFormat::kRGBx;
     case GST_VIDEO_FORMAT_BGRx:
         return PixelFormat::kBGRx;
+    case GST_VIDEO_FORMAT_xRGB:
+        return PixelFormat::kxRGB;
+    case GST_VIDEO_FORMAT_xBGR:
+        return PixelFormat::kxBGR;
+    case GST_VIDEO_FORMAT_GBR:
+        return PixelFormat::kGBR;
     case GST_VIDEO_FORMAT_NV12:
         return PixelFormat::kNV12;
+    case GST_VIDEO_FORMAT_NV21:
+        return PixelFormat::kNV21;
     case GST_VIDEO_FORMAT_I420:
         return PixelFormat::kI420;
+    case GST_VIDEO_FORMAT_YV12:
+        return PixelFormat::kYV12;
+    case GST_VIDEO_FORMAT_Y42B:
+        return PixelFormat::kY42B;
+    case GST_VIDEO_FORMAT_Y444:
+        return PixelFormat::kY444;
+    case GST_VIDEO_FORMAT_YUY2:
+        return PixelFormat::kYUY2;
+    case GST_VIDEO_FORMAT_UYVY:
+        return PixelFormat::kUYVY;
     case GST_VIDEO_FORMAT_GRAY8:
         return PixelFormat::kGRAY8;
+    case GST_VIDEO_FORMAT_P010_10LE:
+        return PixelFormat::kP010_10LE;
+    case GST_VIDEO_FORMAT_I420_10LE:
+        return PixelFormat::kI420_10LE;
     default:
         throw Error(ErrorKind::kNotSupported,
                     fmt::format("video format {} is not supported; put videoconvert before",
                                 gst_video_format_to_string(format)));
     }
+}
+
+ChromaSite chroma_site(GstVideoChromaSite sites, GstVideoChromaSite axis) {
+    return (sites & axis) != 0 ? ChromaSite::kCosited : ChromaSite::kCentered;
 }
 
 ColorMatrix color_matrix(GstVideoColorMatrix matrix) {
@@ -59,6 +89,17 @@ ColorRange color_range(const GstVideoInfo &info) {
 }
 
 } // namespace
+
+GstVideoInfo info_from_caps(const GstCaps *caps) {
+    GstVideoInfo info;
+    if (!gst_video_info_from_caps(&info, caps))
+        throw Error(ErrorKind::kInvalidArgument, "caps that are no video's");
+    // GStreamer takes its default for the site, whatever the caps say, where they leave the
+    // colorimetry out.
+    if (const char *site = gst_structure_get_string(gst_caps_get_structure(caps, 0), "chroma-site"))
+        info.chroma_site = gst_video_chroma_site_from_string(site);
+    return info;
+}
 
 bool matrix_is_exact(const GstVideoInfo &info) {
     return info.colorimetry.matrix != GST_VIDEO_COLOR_MATRIX_SMPTE240M &&
@@ -98,6 +139,8 @@ FrameView MappedFrame::view() const {
     }
     view.matrix = color_matrix(frame->info.colorimetry.matrix);
     view.range = color_range(frame->info);
+    view.horizontal = chroma_site(frame->info.chroma_site, GST_VIDEO_CHROMA_SITE_H_COSITED);
+    view.vertical = chroma_site(frame->info.chroma_site, GST_VIDEO_CHROMA_SITE_V_COSITED);
     return view;
 }
 

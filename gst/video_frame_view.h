@@ -8,10 +8,15 @@
 
 #include <optional>
 
-/// The formats that FrameView knows, for caps.
-#define TVW_VIDEO_FORMATS "{ RGB, BGR, RGBA, BGRA, RGBx, BGRx, NV12, I420, GRAY8 }"
+/// The formats that FrameView knows, for caps; those of cameras and decoders first.
+#define TVW_VIDEO_FORMATS                                                                          \
+    "{ NV12, I420, YV12, NV21, YUY2, UYVY, Y42B, Y444, P010_10LE, I420_10LE, RGB, BGR, RGBA, "     \
+    "BGRA, ARGB, ABGR, RGBx, BGRx, xRGB, xBGR, GBR, GRAY8 }"
 
 namespace tvw::gst {
+
+/// What the caps say of their frames. Error(kInvalidArgument) where they are not those of video.
+GstVideoInfo info_from_caps(const GstCaps *caps);
 
 /// Whether the caps' colour matrix is one that FrameView knows; the nearest is used otherwise.
 bool matrix_is_exact(const GstVideoInfo &info);

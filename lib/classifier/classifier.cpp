@@ -52,7 +52,7 @@ private:
 };
 
 Classifier::Impl::Impl(const ClassifierConfig &config)
-    : weights(find_weights(config.weights)), preprocessor_(preset_of(weights)) {
+    : weights(find_weights(config.weights)), preprocessor_(preset_of(weights), config.preprocess) {
     EngineConfig engine = engine_config(weights);
     engine.device = parse_device(config.device);
     engine.precision = parse_precision(config.precision);

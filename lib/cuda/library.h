@@ -3,9 +3,15 @@
 // or LibTorch is named here, so whoever uses a GPU can be compiled without either.
 #pragma once
 
+#include <tvw/frame.h>
+#include <tvw/tensor.h>
+#include <tvw/transforms.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 namespace tvw::cuda {
@@ -26,6 +32,39 @@ public:
     virtual void replay() = 0;
 };
 
+/// A frame, or a region of one, and which memory its planes lie in.
+struct GpuFrame {
+    FrameView view;
+    std::optional<Region> region = {};
+    bool on_gpu = false;    ///< the planes are the session's GPU's; the host's otherwise
+    void *stream = nullptr; ///< the cudaStream_t that still writes them, if one does
+};
+
+enum class ImageLayout {
+    kChannelsFirst, ///< [N, 3, H, W]
+    kChannelsLast,  ///< [N, H, W, 3] in memory
+    kClip,          ///< [3, T, H, W]: the frames are those of one clip
+};
+
+/// Where images go: dense, on the session's GPU.
+struct ImageTensor {
+    void *data = nullptr;
+    int64_t numel = 0;
+    DType dtype = DType::kFloat32; ///< or kFloat16 or kBFloat16: the same values, rounded
+    ImageLayout layout = ImageLayout::kChannelsFirst;
+};
+
+/// tvw::Preprocessor on a GPU: the same values to the bit.
+class FramePreprocessor {
+public:
+    virtual ~FramePreprocessor() = default;
+    /// All frames in one go; called within Session::run. Frames in the host's memory have been read
+    /// when it returns; those on the GPU must stay until what was enqueued is done.
+    /// Errors: kInvalidArgument as Preprocessor::run, and for frames that become images of
+    /// different sizes.
+    virtual void enqueue(std::span<const GpuFrame> frames, const ImageTensor &dst) = 0;
+};
+
 /// One GPU, with a stream of our own and memory from LibTorch's pool. One thread at a time, always
 /// the same. Errors are LibTorch's exceptions.
 class Session {
@@ -40,6 +79,9 @@ public:
     /// that it reads must outlive the recording. What it leaves allocated keeps its place; other
     /// recordings share the rest, so results are copied before another one is replayed.
     virtual std::unique_ptr<Recording> record(const std::function<void()> &job) = 0;
+    /// Called within `run`. Error(kInvalidArgument) as Preprocessor.
+    virtual std::unique_ptr<FramePreprocessor> make_preprocessor(const Transforms &preset,
+                                                                 PreprocessMode mode) = 0;
     /// Waits until everything that was enqueued is done.
     virtual void synchronize() = 0;
     /// Gives memory that no tensor holds back to the driver.

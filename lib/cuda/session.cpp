@@ -2,6 +2,7 @@
 // A GPU through LibTorch: its stream, its memory, its recordings.
 #include "cuda/session.h"
 
+#include "cuda/frame_preprocessor.h"
 #include "cuda/self_test.h"
 
 #include <tvw/error.h>
@@ -85,6 +86,10 @@ public:
     std::unique_ptr<Recording> record(const std::function<void()> &job) override {
         const c10::cuda::CUDAStreamGuard guard(stream_);
         return std::make_unique<TorchRecording>(pool_->id(), job);
+    }
+    std::unique_ptr<FramePreprocessor> make_preprocessor(const Transforms &preset,
+                                                         PreprocessMode mode) override {
+        return make_frame_preprocessor(preset, mode);
     }
     void synchronize() override { stream_.synchronize(); }
     void empty_cache() override { c10::cuda::CUDACachingAllocator::emptyCache(); }

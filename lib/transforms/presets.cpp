@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Names and printed form of the presets, as Python prints them.
+#include <tvw/error.h>
 #include <tvw/transforms.h>
 
 #include "base/python_text.h"
@@ -65,6 +66,19 @@ std::string_view interpolation_name(InterpolationMode mode) {
         return "bicubic";
     }
     return "";
+}
+
+std::string_view preprocess_mode_name(PreprocessMode mode) {
+    return mode == PreprocessMode::kFast ? "fast" : "exact";
+}
+
+PreprocessMode parse_preprocess_mode(std::string_view name) {
+    for (const PreprocessMode mode : {PreprocessMode::kExact, PreprocessMode::kFast}) {
+        if (name == preprocess_mode_name(mode))
+            return mode;
+    }
+    throw Error(ErrorKind::kInvalidArgument,
+                "preprocessing is exact or fast, not \"" + std::string(name) + "\"");
 }
 
 std::string_view preset_name(const Transforms &transforms) {

@@ -1,140 +1,403 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Plain loops that the compiler vectorises; the AVX2 versions are the same code compiled again.
+#include "base/simd.h"
+
 #include "transforms/row_kernels.h"
 
 #include "transforms/pixel.h"
 
 #include <algorithm>
-#include <array>
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "transforms/row_kernels.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
 namespace tvw {
+namespace HWY_NAMESPACE {
 namespace {
 
-/// Sums that the vertical pass keeps in registers at a time.
-constexpr size_t kColumns = 32;
+namespace hn = hwy::HWY_NAMESPACE;
 
-/// Product and sum with one rounding by the CPU's own instruction.
-struct HardwareFma {
-    [[gnu::always_inline]] static float multiply_add(float a, float b, float c) {
-        return __builtin_fmaf(a, b, c);
-    }
-};
+// Vectors of floats no wider than a block's rows.
+using Floats = hn::CappedTag<float, kBlockRows>;
+using Vector = hn::Vec<Floats>;
+/// Outputs that are finished together, so that their rows are stored in whole vectors.
+constexpr size_t kGroup = 4;
 
-/// The same without such an instruction: a product of two floats is exact in double.
-struct DoubleFma {
-    [[gnu::always_inline]] static float multiply_add(float a, float b, float c) {
-        return float(double(a) * double(b) + double(c));
-    }
-};
+// A block of 128 bits: what transposing works in.
+using Quad = hn::CappedTag<float, kGroup>;
+// Columns that are packed together, and one row of them.
+constexpr size_t kColumns = 16;
+using Bytes = hn::CappedTag<uint8_t, kColumns>;
 
-[[gnu::always_inline]] inline void pack_rows(const uint8_t *const *rows, size_t count,
-                                             float *block) {
-    std::array<const uint8_t *, kBlockRows> src{};
-    std::copy_n(rows, kBlockRows, src.begin());
-    for (size_t i = 0; i < count; ++i) {
-        for (size_t r = 0; r < kBlockRows; ++r)
-            block[i * kBlockRows + r] = src[r][i];
-    }
+/// a * b + c with one rounding.
+HWY_INLINE Vector fused(Vector a, Vector b, Vector c) {
+#if HWY_NATIVE_FMA
+    return hn::MulAdd(a, b, c);
+#else
+    // A product of two floats is exact in double.
+    const Floats d;
+    HWY_ALIGN float x[kBlockRows], y[kBlockRows], z[kBlockRows];
+    hn::Store(a, d, x);
+    hn::Store(b, d, y);
+    hn::Store(c, d, z);
+    for (size_t i = 0; i < hn::Lanes(d); ++i)
+        z[i] = float(double(x[i]) * double(y[i]) + double(z[i]));
+    return hn::Load(d, z);
+#endif
 }
 
-/// Adds a window's products to `sum`; `row(k)` points to the lanes of its sample k.
-template<typename Fma, typename Row>
-[[gnu::always_inline]] inline void add_window(const ResampleWindow &window, const float *weights,
-                                              Row row, size_t lanes, float *sum) {
+/// Adds a window's products to `kVectors` sums in its order; `row(k)` points to its sample k.
+template<size_t kVectors, class Row, class At>
+HWY_INLINE void add_window(const ResampleWindow &window, const float *weights, const Row &row,
+                           const At &at, Vector (&sum)[kVectors]) {
+    const Floats d;
     int k = 0;
     for (; k < window.separate; ++k) {
+        const Vector weight = hn::Set(d, weights[k]);
         const float *src = row(k);
-        for (size_t lane = 0; lane < lanes; ++lane)
-            sum[lane] += src[lane] * weights[k];
+        for (size_t v = 0; v < kVectors; ++v)
+            sum[v] = hn::Add(hn::Mul(hn::LoadU(d, src + at(v)), weight), sum[v]);
     }
     for (; k < window.count; ++k) {
+        const Vector weight = hn::Set(d, weights[k]);
         const float *src = row(k);
-        for (size_t lane = 0; lane < lanes; ++lane)
-            sum[lane] = Fma::multiply_add(src[lane], weights[k], sum[lane]);
+        for (size_t v = 0; v < kVectors; ++v)
+            sum[v] = fused(hn::LoadU(d, src + at(v)), weight, sum[v]);
     }
 }
 
-template<typename Fma>
-[[gnu::always_inline]] inline void
-resize_horizontally(const ResampleTable &table, const float *block, float *dst, size_t stride) {
-    constexpr size_t kChannels = 3;
-    constexpr size_t kLanes = kChannels * kBlockRows;
-    const size_t outputs = table.windows.size();
-    for (size_t i = 0; i < outputs; ++i) {
-        const ResampleWindow &window = table.windows[i];
-        const float *src = block + size_t(window.first) * kLanes;
-        std::array<float, kLanes> sum{};
-        add_window<Fma>(
-            window, &table.weights[i * size_t(table.taps)],
-            [src](int k) { return src + size_t(k) * kLanes; }, kLanes, sum.data());
-        for (size_t c = 0; c < kChannels; ++c) {
-            for (size_t r = 0; r < kBlockRows; ++r)
-                dst[r * stride + c * outputs + i] = sum[c * kBlockRows + r];
+#if HWY_TARGET != HWY_SCALAR
+/// Transposes 8 rows of 16 bytes: vector j holds columns 2 j and 2 j + 1.
+HWY_INLINE void transpose(const std::array<const uint8_t *, kBlockRows> &rows, size_t at,
+                          hn::Vec<Bytes> (&columns)[8]) {
+    const Bytes d;
+    hn::Vec<Bytes> pairs[8];
+    for (size_t r = 0; r < 4; ++r) { // rows r and r + 4
+        const auto upper = hn::LoadU(d, rows[r] + at);
+        const auto lower = hn::LoadU(d, rows[r + 4] + at);
+        pairs[2 * r] = hn::InterleaveLower(d, upper, lower);
+        pairs[2 * r + 1] = hn::InterleaveUpper(d, upper, lower);
+    }
+    hn::Vec<Bytes> fours[8];
+    for (size_t half = 0; half < 2; ++half) { // even rows, then odd ones
+        for (size_t r = 0; r < 2; ++r) {
+            const auto even = pairs[2 * r + half];
+            const auto odd = pairs[2 * (r + 2) + half];
+            fours[4 * half + 2 * r] = hn::InterleaveLower(d, even, odd);
+            fours[4 * half + 2 * r + 1] = hn::InterleaveUpper(d, even, odd);
+        }
+    }
+    for (size_t half = 0; half < 2; ++half) {
+        for (size_t quarter = 0; quarter < 2; ++quarter) {
+            const auto even = fours[4 * half + quarter];
+            const auto odd = fours[4 * half + 2 + quarter];
+            columns[4 * half + 2 * quarter] = hn::InterleaveLower(d, even, odd);
+            columns[4 * half + 2 * quarter + 1] = hn::InterleaveUpper(d, even, odd);
         }
     }
 }
 
-template<typename Fma>
-[[gnu::always_inline]] inline void sum_columns(const ResampleWindow &window, const float *weights,
-                                               const float *const *rows, size_t first, size_t count,
-                                               uint8_t *dst) {
-    std::array<float, kColumns> sum{};
-    add_window<Fma>(
-        window, weights, [rows, first](int k) { return rows[k] + first; }, count, sum.data());
-    for (size_t i = 0; i < count; ++i)
-        dst[first + i] = pixel::level_of(sum[i]);
-}
-
-template<typename Fma>
-[[gnu::always_inline]] inline void resize_vertically(const ResampleWindow &window,
-                                                     const float *weights, const float *const *rows,
-                                                     size_t count, uint8_t *dst) {
-    size_t first = 0;
-    for (; first + kColumns <= count; first += kColumns)
-        sum_columns<Fma>(window, weights, rows, first, kColumns, dst);
-    sum_columns<Fma>(window, weights, rows, first, count - first, dst);
-}
-
-void pack(const uint8_t *const *rows, size_t count, float *block) {
-    pack_rows(rows, count, block);
-}
-void horizontal(const ResampleTable &table, const float *block, float *dst, size_t stride) {
-    resize_horizontally<DoubleFma>(table, block, dst, stride);
-}
-void vertical(const ResampleWindow &window, const float *weights, const float *const *rows,
-              size_t count, uint8_t *dst) {
-    resize_vertically<DoubleFma>(window, weights, rows, count, dst);
-}
-
-#ifdef __x86_64__
-#define TVW_AVX2 __attribute__((target("avx2,fma")))
-TVW_AVX2 void pack_avx2(const uint8_t *const *rows, size_t count, float *block) {
-    pack_rows(rows, count, block);
-}
-TVW_AVX2 void horizontal_avx2(const ResampleTable &table, const float *block, float *dst,
-                              size_t stride) {
-    resize_horizontally<HardwareFma>(table, block, dst, stride);
-}
-TVW_AVX2 void vertical_avx2(const ResampleWindow &window, const float *weights,
-                            const float *const *rows, size_t count, uint8_t *dst) {
-    resize_vertically<HardwareFma>(window, weights, rows, count, dst);
+/// Four vectors as the rows of a matrix: its columns.
+HWY_INLINE void transpose(hn::Vec<Quad> (&v)[kGroup]) {
+    const Quad d;
+    const hn::Repartition<uint64_t, Quad> pairs;
+    const auto interleave = [&](auto a, auto b, auto &lower, auto &upper) {
+        lower = hn::InterleaveLower(d, a, b);
+        upper = hn::InterleaveUpper(d, a, b);
+    };
+    hn::Vec<Quad> low01, high01, low23, high23;
+    interleave(v[0], v[1], low01, high01);
+    interleave(v[2], v[3], low23, high23);
+    const auto join = [&](auto a, auto b, auto &lower, auto &upper) {
+        const auto x = hn::BitCast(pairs, a);
+        const auto y = hn::BitCast(pairs, b);
+        lower = hn::BitCast(d, hn::InterleaveLower(pairs, x, y));
+        upper = hn::BitCast(d, hn::InterleaveUpper(pairs, x, y));
+    };
+    join(low01, low23, v[0], v[1]);
+    join(high01, high23, v[2], v[3]);
 }
 #endif
+
+/// The next kBlockRows bytes as floats.
+HWY_INLINE void store_floats(const uint8_t *src, float *dst) {
+    const Floats d;
+    const hn::Rebind<uint8_t, Floats> bytes;
+    const hn::Rebind<int32_t, Floats> integers;
+    for (size_t r = 0; r < kBlockRows; r += hn::Lanes(d)) {
+        hn::StoreU(hn::ConvertTo(d, hn::PromoteTo(integers, hn::LoadU(bytes, src + r))), d,
+                   dst + r);
+    }
+}
+
+template<class T>
+void pack_one(const std::array<const T *, kBlockRows> &rows, size_t i, size_t step, float *block) {
+    for (size_t r = 0; r < kBlockRows; ++r)
+        block[i * step + r] = float(rows[r][i]);
+}
+
+#if HWY_TARGET == HWY_SCALAR
+size_t pack_groups(const std::array<const uint8_t *, kBlockRows> & /*rows*/, size_t /*count*/,
+                   size_t /*step*/, float * /*block*/) {
+    return 0;
+}
+#else
+void pack_group(const std::array<const uint8_t *, kBlockRows> &rows, size_t i, size_t step,
+                float *block) {
+    hn::Vec<Bytes> columns[8];
+    transpose(rows, i, columns);
+    HWY_ALIGN uint8_t bytes[kColumns * kBlockRows];
+    for (size_t j = 0; j < 8; ++j)
+        hn::Store(columns[j], Bytes(), bytes + j * 16);
+    for (size_t column = 0; column < kColumns; ++column)
+        store_floats(bytes + column * kBlockRows, block + (i + column) * step);
+}
+
+/// Answers how many columns were packed. The last group overlaps the one before.
+size_t pack_groups(const std::array<const uint8_t *, kBlockRows> &rows, size_t count, size_t step,
+                   float *block) {
+    if (count < kColumns)
+        return 0;
+    for (size_t i = 0; i + kColumns < count; i += kColumns)
+        pack_group(rows, i, step, block);
+    pack_group(rows, count - kColumns, step, block);
+    return count;
+}
+#endif
+
+void run_pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t count, size_t step,
+                    float *block) {
+    for (size_t i = pack_groups(rows, count, step, block); i < count; ++i)
+        pack_one(rows, i, step, block);
+}
+
+void run_pack_words(const std::array<const uint16_t *, kBlockRows> &rows, size_t count, size_t step,
+                    float *block) {
+    for (size_t i = 0; i < count; ++i)
+        pack_one(rows, i, step, block);
+}
+
+/// Writes `count` outputs, `lanes` floats apart in `sums`, into rows.
+HWY_INLINE void store_rows(const float *sums, size_t count, size_t lanes, float *dst,
+                           size_t stride) {
+#if HWY_TARGET != HWY_SCALAR
+    if (count == kGroup) {
+        for (size_t r = 0; r < kBlockRows; r += kGroup) {
+            hn::Vec<Quad> v[kGroup];
+            for (size_t i = 0; i < kGroup; ++i)
+                v[i] = hn::Load(Quad(), sums + i * lanes + r);
+            transpose(v);
+            for (size_t i = 0; i < kGroup; ++i)
+                hn::StoreU(v[i], Quad(), dst + (r + i) * stride);
+        }
+        return;
+    }
+#endif
+    for (size_t r = 0; r < kBlockRows; ++r) {
+        for (size_t i = 0; i < count; ++i)
+            dst[r * stride + i] = sums[i * lanes + r];
+    }
+}
+
+/// `kGroups` channels of `kBlockRows` rows, whichever way they come together.
+template<size_t kGroups>
+void resize_block(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
+                  const Block &block) {
+    const Floats d;
+    constexpr size_t kLanes = kGroups * kBlockRows;
+    constexpr size_t kWidth = hn::MaxLanes(Floats());
+    constexpr size_t kVectors = kLanes / kWidth;
+    const BlockLayout &layout = block.layout;
+    size_t at[kVectors];
+    for (size_t v = 0; v < kVectors; ++v) {
+        const size_t g = v * kWidth / kBlockRows;
+        at[v] = g / layout.channels * block.group + layout.first[g % layout.channels] +
+                v * kWidth % kBlockRows;
+    }
+    HWY_ALIGN float sums[kOutputGroup * kLanes];
+    for (const size_t *i = order; i != order + (end - begin); ++i) {
+        const ResampleWindow &window = table.windows[*i];
+        const float *src = block.data + size_t(window.first) * layout.pixel;
+        Vector sum[kVectors];
+        for (Vector &s : sum)
+            s = hn::Zero(d);
+        add_window(
+            window, &table.weights[*i * size_t(table.taps)],
+            [&](int k) { return src + size_t(k) * layout.pixel; }, [&](size_t v) { return at[v]; },
+            sum);
+        for (size_t v = 0; v < kVectors; ++v)
+            hn::Store(sum[v], d, sums + (*i - begin) * kLanes + v * kWidth);
+    }
+    const size_t outputs = table.windows.size();
+    for (size_t i = begin; i < end; i += kGroup) {
+        for (size_t g = 0; g < kGroups; ++g) {
+            float *dst = block.dst + g / layout.channels * kBlockRows * block.stride +
+                         g % layout.channels * outputs + i;
+            store_rows(sums + (i - begin) * kLanes + g * kBlockRows, std::min(kGroup, end - i),
+                       kLanes, dst, block.stride);
+        }
+    }
+}
+
+void run_horizontal(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
+                    const Block &block) {
+    if (block.layout.channels * block.layout.groups == 3)
+        resize_block<3>(table, begin, end, order, block);
+    else
+        resize_block<kMostVectors>(table, begin, end, order, block);
+}
+
+HWY_INLINE void store(Vector sum, float *dst) {
+    hn::StoreU(sum, Floats(), dst);
+}
+
+/// Rounds half to even and keeps the level within 8 bits.
+HWY_INLINE void store(Vector sum, uint8_t *dst) {
+    const Floats d;
+    const auto clamped = hn::Clamp(sum, hn::Zero(d), hn::Set(d, 255.0F));
+    hn::StoreU(hn::DemoteTo(hn::Rebind<uint8_t, Floats>(), hn::NearestInt(clamped)),
+               hn::Rebind<uint8_t, Floats>(), dst);
+}
+
+template<class T>
+void run_vertical(const ResampleWindow &window, const float *weights, const float *const *rows,
+                  size_t count, T *dst) {
+    const Floats d;
+    constexpr size_t kWidth = hn::MaxLanes(Floats());
+    constexpr size_t kVectors = 32 / kWidth;
+    size_t i = 0;
+    const auto sum_up = [&](auto &sum) {
+        for (Vector &s : sum)
+            s = hn::Zero(d);
+        add_window(
+            window, weights, [&](int k) { return rows[k] + i; },
+            [](size_t v) { return v * kWidth; }, sum);
+    };
+    for (; i + kVectors * kWidth <= count; i += kVectors * kWidth) {
+        Vector sum[kVectors];
+        sum_up(sum);
+        for (size_t v = 0; v < kVectors; ++v)
+            store(sum[v], dst + i + v * kWidth);
+    }
+    for (; i + kWidth <= count; i += kWidth) {
+        Vector sum[1];
+        sum_up(sum);
+        store(sum[0], dst + i);
+    }
+    if (i == count)
+        return;
+    // The rest, of which no more than `count` floats may be read.
+    Vector sum = hn::Zero(d);
+    HWY_ALIGN float values[kWidth] = {};
+    for (int k = 0; k < window.count; ++k) {
+        std::copy(rows[k] + i, rows[k] + count, values);
+        const Vector weight = hn::Set(d, weights[k]);
+        const Vector value = hn::Load(d, values);
+        sum =
+            k < window.separate ? hn::Add(hn::Mul(value, weight), sum) : fused(value, weight, sum);
+    }
+    T last[kWidth];
+    store(sum, last);
+    std::copy_n(last, count - i, dst + i);
+}
+
+void run_vertical_levels(const ResampleWindow &window, const float *weights,
+                         const float *const *rows, size_t count, uint8_t *dst) {
+    run_vertical(window, weights, rows, count, dst);
+}
+
+void run_vertical_floats(const ResampleWindow &window, const float *weights,
+                         const float *const *rows, size_t count, float *dst) {
+    run_vertical(window, weights, rows, count, dst);
+}
+
+/// Quotients as division rounds them. With fused multiply-add the estimate's remainder is exact,
+/// and adding its quotient rounds correctly (Markstein, 1990); a reciprocal is rounded once per
+/// row.
+class Division {
+public:
+    explicit Division(float divisor)
+        : divisor_(hn::Set(d_, divisor)), reciprocal_(hn::Set(d_, 1 / divisor)) {}
+    HWY_INLINE Vector operator()(Vector x) const {
+#if HWY_NATIVE_FMA
+        const Vector estimate = hn::Mul(x, reciprocal_);
+        return hn::MulAdd(hn::NegMulAdd(estimate, divisor_, x), reciprocal_, estimate);
+#else
+        return hn::Div(x, divisor_);
+#endif
+    }
+
+private:
+    Floats d_;
+    Vector divisor_;
+    Vector reciprocal_;
+};
+
+void run_normalize(const uint8_t *levels, size_t count, const LevelScale &scale, float *dst) {
+    const Floats d;
+    const hn::Rebind<uint8_t, Floats> bytes;
+    const hn::Rebind<int32_t, Floats> integers;
+    const Division by_white(255.0F);
+    const Division by_std(scale.std);
+    const Vector mean = hn::Set(d, scale.mean);
+    size_t i = 0;
+    for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
+        const Vector level =
+            hn::ConvertTo(d, hn::PromoteTo(integers, hn::LoadU(bytes, levels + i)));
+        hn::StoreU(by_std(hn::Sub(by_white(level), mean)), d, dst + i);
+    }
+    for (; i < count; ++i)
+        dst[i] = pixel::normalized(levels[i], scale.mean, scale.std);
+}
+
+} // namespace
+} // namespace HWY_NAMESPACE
+} // namespace tvw
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tvw {
+namespace {
+
+HWY_EXPORT(run_pack_bytes);
+HWY_EXPORT(run_pack_words);
+HWY_EXPORT(run_horizontal);
+HWY_EXPORT(run_vertical_levels);
+HWY_EXPORT(run_vertical_floats);
+HWY_EXPORT(run_normalize);
 
 } // namespace
 
-const RowKernels &portable_row_kernels() {
-    static constexpr RowKernels kKernels = {"portable", pack, horizontal, vertical};
-    return kKernels;
+void pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t count, size_t step,
+                float *block) {
+    HWY_DYNAMIC_DISPATCH(run_pack_bytes)(rows, count, step, block);
 }
 
-const RowKernels &row_kernels() {
-#ifdef __x86_64__
-    static constexpr RowKernels kAvx2 = {"avx2", pack_avx2, horizontal_avx2, vertical_avx2};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return kAvx2;
-#endif
-    return portable_row_kernels();
+void pack_words(const std::array<const uint16_t *, kBlockRows> &rows, size_t count, size_t step,
+                float *block) {
+    HWY_DYNAMIC_DISPATCH(run_pack_words)(rows, count, step, block);
+}
+
+void resize_horizontally(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
+                         const Block &block) {
+    HWY_DYNAMIC_DISPATCH(run_horizontal)(table, begin, end, order, block);
+}
+
+void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
+                       size_t count, uint8_t *dst) {
+    HWY_DYNAMIC_DISPATCH(run_vertical_levels)(window, weights, rows, count, dst);
+}
+
+void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
+                       size_t count, float *dst) {
+    HWY_DYNAMIC_DISPATCH(run_vertical_floats)(window, weights, rows, count, dst);
+}
+
+void normalize_levels(const uint8_t *levels, size_t count, const LevelScale &scale, float *dst) {
+    HWY_DYNAMIC_DISPATCH(run_normalize)(levels, count, scale, dst);
 }
 
 } // namespace tvw
+#endif

@@ -1,35 +1,71 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The loops of a separable resize over rows of floats, compiled once per kind of CPU.
+// The loops of a separable resize over rows of floats, compiled for each instruction set. All of
+// them give the same bits.
 #pragma once
 
 #include "transforms/resample_table.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 namespace tvw {
 
-/// Rows that one step of the horizontal pass takes: a vector of the widest CPU.
+/// Rows that one step of the horizontal pass takes together: side by side in its vectors.
 constexpr size_t kBlockRows = 8;
 
-struct RowKernels {
-    const char *name;
+/// Rows of `count` bytes into a block: block[i * step + r] = rows[r][i].
+void pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t count, size_t step,
+                float *block);
 
-    /// Interleaves kBlockRows rows of `count` bytes: block[i * kBlockRows + r] = rows[r][i].
-    void (*pack)(const uint8_t *const *rows, size_t count, float *block);
+/// The same with rows of 16-bit numbers.
+void pack_words(const std::array<const uint16_t *, kBlockRows> &rows, size_t count, size_t step,
+                float *block);
 
-    /// Resizes an interleaved block of packed RGB, `table`'s samples from `table.begin` on, into
-    /// kBlockRows rows `stride` floats apart, each planar: dst[r * stride + c * outputs + i].
-    void (*horizontal)(const ResampleTable &table, const float *block, float *dst, size_t stride);
+/// Channels times groups of rows that the horizontal pass sums up at a time.
+constexpr size_t kMostVectors = 6;
 
-    /// dst[i] = sum of rows[k][i] * weights[k] over the window, then rounded to 8 bits.
-    void (*vertical)(const ResampleWindow &window, const float *weights, const float *const *rows,
-                     size_t count, uint8_t *dst);
+/// How the pixels of a block lie: groups of kBlockRows rows, one behind the other.
+struct BlockLayout {
+    size_t pixel = 0;    ///< floats from one pixel of a group to the next
+    size_t channels = 0; ///< 1, 2 or 3 that are resized
+    size_t groups = 1;
+    std::array<size_t, 3> first{}; ///< of each channel's kBlockRows floats inside the pixel
 };
 
-/// The kernels for the CPU this runs on.
-const RowKernels &row_kernels();
-/// The kernels that every CPU runs; slower, equal results.
-const RowKernels &portable_row_kernels();
+/// Outputs that the horizontal pass does at a time.
+constexpr size_t kOutputGroup = 16;
+
+/// One block and where its rows go.
+struct Block {
+    BlockLayout layout;
+    const float *data; ///< the table's samples from its `begin` on
+    size_t group;      ///< floats from group to group
+    float *dst;
+    size_t stride; ///< floats from row to row of dst
+};
+
+/// Resizes outputs [begin, end) of `table`, at most kOutputGroup, each row planar:
+/// dst[r * stride + c * outputs + i]. `order` has the same outputs in the order in which they are
+/// computed: quickest if those with windows of one length follow each other.
+void resize_horizontally(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
+                         const Block &block);
+
+/// dst[i] = sum of rows[k][i] * weights[k] over the window, rounded to 8 bits.
+void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
+                       size_t count, uint8_t *dst);
+
+/// The same, not rounded.
+void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
+                       size_t count, float *dst);
+
+/// (x - mean) / std of levels / 255.
+struct LevelScale {
+    float mean;
+    float std;
+};
+
+/// dst[i] = pixel::normalized(levels[i], …).
+void normalize_levels(const uint8_t *levels, size_t count, const LevelScale &scale, float *dst);
 
 } // namespace tvw

@@ -47,10 +47,19 @@ void paint(const Picture &picture, Mapped &frame) {
 }
 
 int rows_of(const GstVideoInfo &info, guint plane) {
-    return plane == 0 ? info.height : (info.height + 1) / 2;
+    for (guint c = 0; c < GST_VIDEO_INFO_N_COMPONENTS(&info); ++c) {
+        if (guint(GST_VIDEO_INFO_COMP_PLANE(&info, c)) == plane)
+            return GST_VIDEO_INFO_COMP_HEIGHT(&info, c);
+    }
+    return 0;
 }
 
 } // namespace
+
+bool takes_overlays(GstVideoFormat format) {
+    return format != GST_VIDEO_FORMAT_GBR && format != GST_VIDEO_FORMAT_P010_10LE &&
+           format != GST_VIDEO_FORMAT_I420_10LE;
+}
 
 GstVideoInfo Layout::info() const {
     GstVideoInfo info;

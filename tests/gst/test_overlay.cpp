@@ -77,16 +77,20 @@ std::unique_ptr<Stage> before_drawer(bool draws) {
 } // namespace
 
 START_TEST(labels_change_the_picture_of_every_format) {
-    for (const GstVideoFormat format : kFormats)
-        ck_assert_int_gt(drawn_bytes({format, 160, 120}, 3), 100);
+    for (const GstVideoFormat format : kFormats) {
+        if (takes_overlays(format))
+            ck_assert_int_gt(drawn_bytes({format, 160, 120}, 3), 100);
+    }
     ck_assert_int_gt(drawn_bytes({GST_VIDEO_FORMAT_Y444, 161, 121}, 3), 100);
     ck_assert_int_gt(drawn_bytes({GST_VIDEO_FORMAT_NV12, 161, 121}, 3), 100);
 }
 END_TEST
 
 START_TEST(frames_smaller_than_their_labels_are_drawn_on) {
-    for (const GstVideoFormat format : kFormats)
-        drawn_bytes({format, 5, 3}, 3);
+    for (const GstVideoFormat format : kFormats) {
+        if (takes_overlays(format))
+            drawn_bytes({format, 5, 3}, 3);
+    }
 }
 END_TEST
 

@@ -232,12 +232,25 @@ START_TEST(a_result_from_upstream_is_replaced) {
 }
 END_TEST
 
+START_TEST(fast_preprocessing_gives_nearly_the_same_answer) {
+    Stage fast("tvwclassify", with_model({{"top-k", "10"}, {"preprocess", "fast"}}));
+    Witness witness;
+    for (const GstVideoFormat format : kFormats) {
+        const Layout layout{format, 49, 33};
+        fast.set_caps(layout.caps());
+        const Result result = need_result(fast.run(make_frame(kPicture, layout)));
+        ck_assert_double_le(distance(result, witness.answer_to(kPicture, layout)), kSame);
+    }
+}
+END_TEST
+
 int main() {
     return run_element_suite(
         "results",
         {metadata_and_message_have_the_documented_fields, predictions_are_sorted_probabilities,
          colours_are_told_apart, every_format_gives_the_answer_of_rgb,
-         frames_of_odd_size_are_read_to_their_edges, padded_rows_give_the_answer_of_tight_ones,
+         frames_of_odd_size_are_read_to_their_edges,
+         fast_preprocessing_gives_nearly_the_same_answer, padded_rows_give_the_answer_of_tight_ones,
          colorimetry_of_the_caps_is_honoured,
          what_the_caps_leave_open_is_as_usual_for_the_format_and_size,
          what_is_cropped_away_is_not_seen,

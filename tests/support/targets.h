@@ -2,7 +2,7 @@
 // Kernels run on the best vectors that the CPU has; tests run them on all of them.
 #pragma once
 
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include <hwy/targets.h>
 

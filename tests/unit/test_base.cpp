@@ -24,6 +24,26 @@ START_TEST(sha256_of_abc_is_the_published_one) {
 }
 END_TEST
 
+START_TEST(rounding_to_half_formats_takes_the_nearest_and_of_two_the_even) {
+    for (int bits = 0; bits < 0x7c00; ++bits) {
+        const float value = tvw::half_to_float(uint16_t(bits));
+        ck_assert_uint_eq(tvw::float_to_half(value), unsigned(bits));
+        ck_assert_uint_eq(tvw::float_to_half(-value), unsigned(bits) | 0x8000);
+        const float next = bits + 1 < 0x7c00 ? tvw::half_to_float(uint16_t(bits + 1)) : 65536.0F;
+        const float middle = (value + next) / 2;
+        const auto even = unsigned(bits % 2 == 0 ? bits : bits + 1);
+        ck_assert_uint_eq(tvw::float_to_half(middle), even);
+        ck_assert_uint_eq(tvw::float_to_half(std::nextafter(middle, 0.0F)), unsigned(bits));
+        ck_assert_uint_eq(tvw::float_to_half(std::nextafter(middle, 1e6F)), unsigned(bits) + 1);
+    }
+    ck_assert(std::isnan(tvw::half_to_float(tvw::float_to_half(std::nanf("")))));
+    ck_assert_uint_eq(tvw::float_to_bfloat16(1.0F), 0x3f80);
+    ck_assert_uint_eq(tvw::float_to_bfloat16(std::ldexp(257.0F, -8)), 0x3f80); // a tie
+    ck_assert_uint_eq(tvw::float_to_bfloat16(std::ldexp(259.0F, -8)), 0x3f82);
+    ck_assert(std::isnan(tvw::bfloat16_to_float(tvw::float_to_bfloat16(std::nanf("")))));
+}
+END_TEST
+
 START_TEST(half_formats_cover_the_special_values) {
     ck_assert_float_eq(tvw::half_to_float(0x3c00), 1.0F);
     ck_assert_float_eq(tvw::half_to_float(0xc000), -2.0F);
@@ -86,7 +106,9 @@ END_TEST
 int main() {
     return tvw::test::run_suite(
         "base",
-        {sha256_of_abc_is_the_published_one, half_formats_cover_the_special_values,
-         a_strided_tensor_is_packed_in_c_order, per_channel_values_are_dequantized_along_their_axis,
-         a_shape_that_overflows_is_an_error, a_near_name_is_suggested_and_a_far_one_is_not});
+        {sha256_of_abc_is_the_published_one,
+         rounding_to_half_formats_takes_the_nearest_and_of_two_the_even,
+         half_formats_cover_the_special_values, a_strided_tensor_is_packed_in_c_order,
+         per_channel_values_are_dequantized_along_their_axis, a_shape_that_overflows_is_an_error,
+         a_near_name_is_suggested_and_a_far_one_is_not});
 }

@@ -3,8 +3,8 @@
 #include "support/targets.h"
 
 #include "backends/cpu/kernels/attention.h"
-#include "backends/cpu/kernels/simd.h"
 #include "backends/cpu/parallel.h"
+#include "base/simd.h"
 
 #include <hwy/aligned_allocator.h>
 #include <hwy/highway.h>

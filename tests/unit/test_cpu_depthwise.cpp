@@ -2,7 +2,7 @@
 #include "support/suite.h"
 #include "support/targets.h"
 
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/parallel.h"

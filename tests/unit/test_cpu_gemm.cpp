@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "support/convolutions.h"
 
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/parallel.h"

@@ -4,8 +4,8 @@
 
 #include "backends/cpu/kernels/elementwise.h"
 #include "backends/cpu/kernels/normalize.h"
-#include "backends/cpu/kernels/simd.h"
 #include "backends/cpu/parallel.h"
+#include "base/simd.h"
 
 #include <hwy/highway.h>
 

@@ -3,11 +3,8 @@
 
 #include "transforms/geometry.h"
 #include "transforms/resample_table.h"
-#include "transforms/row_kernels.h"
 
-#include <array>
 #include <cmath>
-#include <random>
 #include <vector>
 
 using tvw::CropSpan;
@@ -128,42 +125,11 @@ START_TEST(an_axis_that_keeps_its_size_is_copied) {
 }
 END_TEST
 
-START_TEST(kernels_of_this_cpu_equal_the_portable_ones) {
-    constexpr size_t kWidth = 97;
-    std::minstd_rand random(7);
-    std::vector<uint8_t> bytes(tvw::kBlockRows * 3 * kWidth);
-    for (uint8_t &byte : bytes)
-        byte = uint8_t(random() >> 8);
-    std::array<const uint8_t *, tvw::kBlockRows> rows{};
-    for (size_t r = 0; r < rows.size(); ++r)
-        rows[r] = &bytes[r * 3 * kWidth];
-    const ResampleTable table =
-        make_resample_table(InterpolationMode::kBicubic, true, kWidth, 41, 0, 41);
-    constexpr size_t kRow = size_t{3} * 41;
-
-    const auto resize = [&](const tvw::RowKernels &kernels) {
-        std::vector<float> block(bytes.size());
-        kernels.pack(rows.data(), 3 * kWidth, block.data());
-        std::vector<float> lines(tvw::kBlockRows * kRow);
-        kernels.horizontal(table, block.data(), lines.data(), kRow);
-        std::array<const float *, tvw::kBlockRows> taps{};
-        for (size_t k = 0; k < taps.size(); ++k)
-            taps[k] = &lines[k * kRow];
-        const float weights[] = {-0.1F, 0.3F, 0.31F, 0.29F, 0.2F, 0.1F, -0.07F, -0.03F};
-        std::vector<uint8_t> levels(kRow);
-        kernels.vertical({0, int(tvw::kBlockRows), 5}, weights, taps.data(), kRow, levels.data());
-        return std::pair{lines, levels};
-    };
-    ck_assert(resize(tvw::row_kernels()) == resize(tvw::portable_row_kernels()));
-}
-END_TEST
-
 int main() {
     return tvw::test::run_suite(
         "resample",
         {short_side_gets_the_size_and_long_side_is_cut_off, crop_offsets_round_half_to_even,
          a_small_picture_gets_the_odd_zero_behind_it, weights_of_every_output_sum_to_one,
          windows_move_forward_inside_the_source, a_run_of_outputs_is_a_part_of_all_of_them,
-         doubling_bilinearly_mixes_one_to_three, an_axis_that_keeps_its_size_is_copied,
-         kernels_of_this_cpu_equal_the_portable_ones});
+         doubling_bilinearly_mixes_one_to_three, an_axis_that_keeps_its_size_is_copied});
 }

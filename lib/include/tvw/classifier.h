@@ -3,6 +3,7 @@
 
 #include <tvw/export.h>
 #include <tvw/frame.h>
+#include <tvw/transforms.h>
 #include <tvw/weights.h>
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct ClassifierConfig {
     std::string device = "auto";                     ///< as parse_device() takes it
     std::string precision = "fp32";                  ///< as parse_precision() takes it
     int threads = 0;                                 ///< 0: one per CPU this process may use
+    PreprocessMode preprocess = PreprocessMode::kExact;
 };
 
 /// One class and how sure the model is of it.

@@ -21,8 +21,8 @@ class Tensor;
 } // namespace at
 
 /// The presets of torchvision.transforms._presets: parameters, printed form, and the computation:
-/// on LibTorch's tensors for all of them (these calls need libtvw; include ATen before using them),
-/// on frames in host memory for ImageClassification.
+/// on LibTorch's tensors (these calls need libtvw; include ATen before using them), and on frames
+/// in host memory.
 namespace tvw {
 
 /// How pixels are resampled.
@@ -121,26 +121,51 @@ TVW_API std::string repr(const Transforms &transforms);
 /// Prints `repr`.
 TVW_API std::ostream &operator<<(std::ostream &out, const Transforms &transforms);
 
-/// Frames to one model input; holds the resampling tables of the last frame size.
+/// How frames of the Y'CbCr formats that need a resize are brought to RGB.
+enum class PreprocessMode {
+    /// Every pixel that is needed becomes RGB (as tvw/frame.h says) and is then treated as by
+    /// torchvision.
+    kExact,
+    /// Luma and chroma are resized as they are, chroma from where its samples sit, and become RGB
+    /// at
+    /// the size of the result. Nearly the same picture in half the time; other formats, and
+    /// `kNearest`, are done as by kExact.
+    kFast,
+};
+/// "exact", "fast".
+TVW_API std::string_view preprocess_mode_name(PreprocessMode mode);
+/// Error(kInvalidArgument) lists them.
+TVW_API PreprocessMode parse_preprocess_mode(std::string_view name);
+
+/// Frames to a model's input; holds the resampling tables of the last frame size.
 /// Follows torchvision's tensor path to the bit where float32 allows it, rounding to 8 bits
 /// after the resize included. One thread at a time.
 class TVW_API Preprocessor {
 public:
     /// Error(kInvalidArgument) on parameters that torchvision would refuse.
-    explicit Preprocessor(ImageClassification preset);
+    explicit Preprocessor(const Transforms &preset, PreprocessMode mode = PreprocessMode::kExact);
     ~Preprocessor();
     Preprocessor(Preprocessor &&) noexcept;
     Preprocessor &operator=(Preprocessor &&) noexcept;
 
-    /// [3, crop_height, crop_width]
+    /// [3, height, width] of what one frame, or a region, of this size becomes. Of a pair for
+    /// OpticalFlow each frame is one of its own; a clip has `run_clip`.
+    Shape output_shape(int width, int height) const;
+    /// The same for presets with a crop, whose results have one size.
+    /// Error(kInvalidArgument) for the others.
     Shape output_shape() const;
 
-    /// Writes the normalised image, planar RGB, into `dst` (numel(output_shape()) floats).
-    /// `region` restricts the frame as cropping it beforehand would.
-    /// Errors: kInvalidArgument for an empty frame or a region outside it.
+    /// Writes the normalised image, planar RGB, into `dst` (numel(output_shape(…)) floats).
+    /// `region` restricts the frame as cropping its RGB beforehand would.
+    /// Errors: kInvalidArgument for a frame that cannot be read, a region outside it, or a
+    /// destination of another size.
     void run(const FrameView &src, std::span<float> dst, std::optional<Region> region = {});
 
-    /// The 8-bit stage before rescaling, planar RGB [3, crop_height, crop_width]: what torchvision
+    /// Frames of one size to a clip with the channels before the frames, [3, T, height, width].
+    void run_clip(std::span<const FrameView> frames, std::span<float> dst,
+                  std::optional<Region> region = {});
+
+    /// The 8-bit stage before rescaling, planar RGB of the same shape as run's: what torchvision
     /// holds after its resize and centre crop.
     void run_uint8(const FrameView &src, std::span<uint8_t> dst, std::optional<Region> region = {});
 

@@ -2,7 +2,7 @@
 // Attention block by block: some queries against all keys of one head. Their scores stay in the
 // first-level cache from the first product through the softmax to the second. Keys and values of a
 // head are packed once, into panels as wide as the microkernel, which keeps its sums in registers.
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/attention.h"
 #include "backends/cpu/parallel.h"

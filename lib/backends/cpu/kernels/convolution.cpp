@@ -2,7 +2,7 @@
 // Threads take chunks of pixels, lay out their patches in memory of their own that stays in the
 // caches, and multiply them. Where chunks are few, all lay out the patches of a group together, and
 // then share the product.
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/convolution.h"
 #include "backends/cpu/kernels/gemm.h"

@@ -3,7 +3,7 @@
 // registers; an input vector is loaded once for each kernel row and added to every sum that it
 // belongs to. A thread works on one cache line of channels in a band of rows, so that the rows that
 // successive result rows share are in the nearest cache, and the lines beside in the next one.
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/depthwise_job.h"

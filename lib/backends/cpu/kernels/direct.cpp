@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The input is copied into a frame of zeros. Then a row of results is a product of matrices, whose
 // left one has rows as far apart as the kernel moves and columns where a list says.
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/direct.h"
 #include "backends/cpu/kernels/gemm.h"

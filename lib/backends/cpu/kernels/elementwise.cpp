@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // One loop over rows for all of them: the operation and the activation are types, so each pair has
 // vector code of its own and nothing is chosen inside.
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/elementwise.h"
 #include "backends/cpu/parallel.h"

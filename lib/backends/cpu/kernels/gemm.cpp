@@ -2,7 +2,7 @@
 // Packed matrix products. Panels of weights stay in the first-level cache while the rows of a chunk
 // pass by; bias, residual and activation are applied before results leave the registers or that
 // cache. Up to three rows are bound by reading the weights, which then are streamed.
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/gemm.h"
 

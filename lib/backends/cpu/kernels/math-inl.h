@@ -4,7 +4,7 @@
 // rounded to float; errors stand beside each.
 //
 // Highway's -inl headers are included once for each target, inside no namespace.
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "graph/op.h"
 

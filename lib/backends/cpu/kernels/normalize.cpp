@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Normalisations pass over a row two or three times: it stays in the first-level cache. Sums are
 // kept in four vectors, which hides the latency of additions and adds numbers of like size.
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/normalize.h"
 #include "backends/cpu/parallel.h"

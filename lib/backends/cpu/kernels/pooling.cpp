@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Pooling. All of it is bound by memory: a thread reads its rows from front to back, and keeps the
 // results of several vectors of channels in registers meanwhile.
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/pooling.h"
 

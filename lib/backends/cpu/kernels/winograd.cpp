@@ -3,7 +3,7 @@
 // the input's tiles, multiply for each of the 36 points, transform back. Threads take chunks; where
 // these are few or the weights many, they work on one chunk together, and share the tiles in the
 // first and last phase, and points and output channels in the middle one.
-#include "backends/cpu/kernels/simd.h"
+#include "base/simd.h"
 
 #include "backends/cpu/kernels/winograd.h"
 

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "base/simd.h"
+
+#include "transforms/yuv_kernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "transforms/yuv_kernels.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace tvw {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using pixel::ChromaAxis;
+using pixel::SampleKind;
+using pixel::YuvCoefficients;
+
+int32_t sample(const SampleRow &row, size_t i) {
+    return pixel::sample_at(row.kind, {row.data + row.offset, 0, row.step}, int(i), 0);
+}
+
+#if HWY_TARGET == HWY_SCALAR
+
+size_t unpack_vectors(const SampleRow & /*row*/, size_t /*count*/, uint16_t * /*dst*/) {
+    return 0;
+}
+
+size_t blend_vectors(const SampleRow & /*a*/, const SampleRow & /*b*/, int /*weight*/,
+                     int /*offset*/, size_t /*count*/, int16_t * /*dst*/) {
+    return 0;
+}
+
+size_t convert_sample_vectors(const pixel::YuvMatrix & /*k*/, const float * /*y*/,
+                              const float * /*u*/, const float * /*v*/, size_t /*count*/,
+                              const RgbRow & /*dst*/) {
+    return 0;
+}
+
+/// Chroma of pixel `i` in sixteenths, less its offset.
+int32_t interpolated(ChromaAxis axis, const int16_t *src, size_t i) {
+    if (axis == ChromaAxis::kFull)
+        return 4 * src[i];
+    const int16_t *here = src + i / 2;
+    const bool odd = i % 2 != 0;
+    if (axis == ChromaAxis::kCosited)
+        return odd ? 2 * (here[0] + here[1]) : 4 * here[0];
+    return 3 * here[0] + (odd ? here[1] : here[-1]);
+}
+
+void run_convert(const YuvCoefficients &k, ChromaAxis axis, const uint16_t *y, const int16_t *u,
+                 const int16_t *v, size_t count, const RgbRow &dst) {
+    for (size_t i = 0; i < count; ++i) {
+        const pixel::Rgb rgb =
+            pixel::yuv_to_rgb(k, y[i], interpolated(axis, u, i) + k.chroma_offset,
+                              interpolated(axis, v, i) + k.chroma_offset);
+        dst.r[i] = rgb.r;
+        dst.g[i] = rgb.g;
+        dst.b[i] = rgb.b;
+    }
+}
+
+#else
+
+using Ints = hn::ScalableTag<int32_t>;
+using Words = hn::Repartition<uint16_t, Ints>;
+using Int = hn::Vec<Ints>;
+using Word = hn::Vec<Words>;
+
+/// Loads whole words.
+HWY_INLINE Word load_words(const uint8_t *src) {
+    const hn::Repartition<uint8_t, Words> bytes;
+    return hn::BitCast(Words(), hn::LoadU(bytes, src));
+}
+
+/// Words that begin `offset` bytes into groups of four.
+HWY_INLINE Word load_words_of_four(const uint8_t *src, int offset) {
+    const hn::RepartitionToWide<Words> d;
+    const Words words;
+    const auto load = [&](const uint8_t *at) {
+        const auto shifted = hn::ShiftRightSame(hn::BitCast(d, load_words(at)), 8 * offset);
+        return hn::BitCast(Ints(), hn::And(shifted, hn::Set(d, 0xFFFF)));
+    };
+    const hn::Half<Words> half;
+    const size_t vector = hn::Lanes(words) * sizeof(uint16_t);
+    return hn::Combine(words, hn::DemoteTo(half, load(src + vector)),
+                       hn::DemoteTo(half, load(src)));
+}
+
+/// Loads Lanes(Words()) samples that are `kStep` bytes apart.
+template<SampleKind kKind, int kStep>
+HWY_INLINE Word load_samples(const uint8_t *src, int offset) {
+    const Words d;
+    if constexpr (kKind == SampleKind::kByte) {
+        if constexpr (kStep == 1)
+            return hn::PromoteTo(d, hn::LoadU(hn::Rebind<uint8_t, Words>(), src));
+        const Word v = kStep == 2 ? hn::ShiftRightSame(load_words(src), 8 * offset)
+                                  : load_words_of_four(src, offset);
+        return hn::And(v, hn::Set(d, 0xFF));
+    } else {
+        const Word v = kStep == 2 ? load_words(src) : load_words_of_four(src, offset);
+        return kKind == SampleKind::kHigh10 ? hn::ShiftRight<6>(v) : hn::And(v, hn::Set(d, 1023));
+    }
+}
+
+/// Calls f(i, load) for groups of samples that together are [0, count), the last of which overlaps
+/// the one before; load(row) loads those from i on. Answers how many were done: none if they are
+/// too few for a vector.
+template<SampleKind kKind, int kStep, class F>
+size_t in_steps(size_t count, const F &f) {
+    const size_t lanes = hn::Lanes(Words());
+    if (count < lanes)
+        return 0;
+    const auto at = [&](size_t i) {
+        f(i, [i](const SampleRow &row) {
+            return load_samples<kKind, kStep>(row.data + i * kStep, row.offset);
+        });
+    };
+    for (size_t i = 0; i + lanes < count; i += lanes)
+        at(i);
+    at(count - lanes);
+    return count;
+}
+
+template<class F>
+size_t in_groups(SampleKind kind, int step, size_t count, const F &f) {
+    using enum SampleKind;
+    if (kind == kByte)
+        return step == 1   ? in_steps<kByte, 1>(count, f)
+               : step == 2 ? in_steps<kByte, 2>(count, f)
+                           : in_steps<kByte, 4>(count, f);
+    if (kind == kHigh10)
+        return step == 2 ? in_steps<kHigh10, 2>(count, f) : in_steps<kHigh10, 4>(count, f);
+    return step == 2 ? in_steps<kLow10, 2>(count, f) : in_steps<kLow10, 4>(count, f);
+}
+
+size_t unpack_vectors(const SampleRow &row, size_t count, uint16_t *dst) {
+    return in_groups(row.kind, row.step, count,
+                     [&](size_t i, const auto &load) { hn::StoreU(load(row), Words(), dst + i); });
+}
+
+size_t blend_vectors(const SampleRow &a, const SampleRow &b, int weight, int offset, size_t count,
+                     int16_t *dst) {
+    const Words d;
+    const hn::RebindToSigned<Words> result;
+    const Word of_a = hn::Set(d, uint16_t(weight));
+    const Word of_b = hn::Set(d, uint16_t(4 - weight));
+    const Word minus = hn::Set(d, uint16_t(offset));
+    return in_groups(a.kind, a.step, count, [&](size_t i, const auto &load) {
+        const Word sum = hn::Add(hn::Mul(load(a), of_a), hn::Mul(load(b), of_b));
+        hn::StoreU(hn::BitCast(result, hn::Sub(sum, minus)), result, dst + i);
+    });
+}
+
+/// What the matrix makes of a vector of pixels, not yet shifted to levels.
+struct Fixed {
+    Int r;
+    Int g;
+    Int b;
+};
+
+class Matrix {
+public:
+    explicit Matrix(const YuvCoefficients &k)
+        : y_(hn::Set(d_, k.y)),
+          r_v_(hn::Set(d_, k.r_v)),
+          g_u_(hn::Set(d_, k.g_u)),
+          g_v_(hn::Set(d_, k.g_v)),
+          b_u_(hn::Set(d_, k.b_u)),
+          constant_(hn::Set(d_, (1 << (YuvCoefficients::kFraction - 1)) - k.y_offset * k.y)) {}
+
+    /// `u` and `v` in sixteenths, less their offset.
+    HWY_INLINE Fixed operator()(Int y, Int u, Int v) const {
+        const Int luma = hn::Add(hn::Mul(y, y_), constant_);
+        return {hn::Add(luma, hn::Mul(v, r_v_)),
+                hn::Sub(hn::Sub(luma, hn::Mul(u, g_u_)), hn::Mul(v, g_v_)),
+                hn::Add(luma, hn::Mul(u, b_u_))};
+    }
+
+private:
+    Ints d_;
+    Int y_, r_v_, g_u_, g_v_, b_u_, constant_;
+};
+
+/// Chroma of the even and the odd pixels that share a vector of samples, in sixteenths.
+struct Pair {
+    Int even;
+    Int odd;
+};
+
+template<ChromaAxis kAxis>
+HWY_INLINE Pair interpolate(const int16_t *src) {
+    const Ints d;
+    const auto load = [&](const int16_t *at) {
+        return hn::PromoteTo(d, hn::LoadU(hn::Rebind<int16_t, Ints>(), at));
+    };
+    const Int here = load(src);
+    const Int next = load(src + 1);
+    if (kAxis == ChromaAxis::kCosited)
+        return {hn::ShiftLeft<2>(here), hn::ShiftLeft<1>(hn::Add(here, next))};
+    const Int thrice = hn::Add(hn::ShiftLeft<1>(here), here);
+    return {hn::Add(thrice, load(src - 1)), hn::Add(thrice, next)};
+}
+
+/// Levels of even and odd pixels, in turns.
+HWY_INLINE void store_levels(Int even, Int odd, uint8_t *dst) {
+    constexpr int kFraction = YuvCoefficients::kFraction;
+    const hn::Repartition<int16_t, Ints> d;
+    // An odd pixel's level is left in the upper half of its lane.
+    const auto levels = hn::OddEven(hn::BitCast(d, hn::ShiftRight<kFraction - 16>(odd)),
+                                    hn::BitCast(d, hn::ShiftRight<kFraction>(even)));
+    const hn::Rebind<uint8_t, decltype(d)> bytes;
+    hn::StoreU(hn::DemoteTo(bytes, levels), bytes, dst);
+}
+
+template<ChromaAxis kAxis>
+void convert_shared(const Matrix &matrix, const uint16_t *y, const int16_t *u, const int16_t *v,
+                    size_t count, const RgbRow &dst) {
+    const Ints d;
+    const size_t lanes = hn::Lanes(d);
+    for (size_t i = 0; i < count; i += 2 * lanes) {
+        const Int both = hn::BitCast(d, hn::LoadU(Words(), y + i));
+        const Pair us = interpolate<kAxis>(u + i / 2);
+        const Pair vs = interpolate<kAxis>(v + i / 2);
+        const Fixed even = matrix(hn::And(both, hn::Set(d, 0xFFFF)), us.even, vs.even);
+        // Luma has ten bits at most, so the sign is never set.
+        const Fixed odd = matrix(hn::ShiftRight<16>(both), us.odd, vs.odd);
+        store_levels(even.r, odd.r, dst.r + i);
+        store_levels(even.g, odd.g, dst.g + i);
+        store_levels(even.b, odd.b, dst.b + i);
+    }
+}
+
+void convert_full(const Matrix &matrix, const uint16_t *y, const int16_t *u, const int16_t *v,
+                  size_t count, const RgbRow &dst) {
+    const Ints d;
+    const hn::Rebind<uint8_t, Ints> bytes;
+    const auto load = [&](auto tag, const auto *at) {
+        return hn::PromoteTo(d, hn::LoadU(tag, at));
+    };
+    const hn::Rebind<int16_t, Ints> shorts;
+    const auto store = [&](Int fixed, uint8_t *at) {
+        const Int levels = hn::ShiftRight<YuvCoefficients::kFraction>(fixed);
+        hn::StoreU(hn::DemoteTo(bytes, levels), bytes, at);
+    };
+    for (size_t i = 0; i < count; i += hn::Lanes(d)) {
+        const Fixed rgb =
+            matrix(load(hn::Rebind<uint16_t, Ints>(), y + i), hn::ShiftLeft<2>(load(shorts, u + i)),
+                   hn::ShiftLeft<2>(load(shorts, v + i)));
+        store(rgb.r, dst.r + i);
+        store(rgb.g, dst.g + i);
+        store(rgb.b, dst.b + i);
+    }
+}
+
+void run_convert(const YuvCoefficients &k, ChromaAxis axis, const uint16_t *y, const int16_t *u,
+                 const int16_t *v, size_t count, const RgbRow &dst) {
+    const Matrix matrix(k);
+    if (axis == ChromaAxis::kFull)
+        convert_full(matrix, y, u, v, count, dst);
+    else if (axis == ChromaAxis::kCosited)
+        convert_shared<ChromaAxis::kCosited>(matrix, y, u, v, count, dst);
+    else
+        convert_shared<ChromaAxis::kCentered>(matrix, y, u, v, count, dst);
+}
+
+size_t convert_sample_vectors(const pixel::YuvMatrix &k, const float *y, const float *u,
+                              const float *v, size_t count, const RgbRow &dst) {
+    const hn::ScalableTag<float> d;
+    const hn::Rebind<uint8_t, decltype(d)> bytes;
+    const auto weighted = [&](auto x, float weight) { return hn::Mul(x, hn::Set(d, weight)); };
+    const auto store = [&](auto sum, float constant, uint8_t *at) {
+        const auto level = hn::Add(sum, hn::Set(d, constant));
+        const auto clamped = hn::Clamp(level, hn::Zero(d), hn::Set(d, 255.0F));
+        hn::StoreU(hn::DemoteTo(bytes, hn::NearestInt(clamped)), bytes, at);
+    };
+    size_t i = 0;
+    for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
+        const auto luma = weighted(hn::LoadU(d, y + i), k.y);
+        const auto us = hn::LoadU(d, u + i);
+        const auto vs = hn::LoadU(d, v + i);
+        store(hn::Add(luma, weighted(vs, k.r_v)), k.r, dst.r + i);
+        store(hn::Sub(hn::Sub(luma, weighted(us, k.g_u)), weighted(vs, k.g_v)), k.g, dst.g + i);
+        store(hn::Add(luma, weighted(us, k.b_u)), k.b, dst.b + i);
+    }
+    return i;
+}
+
+#endif
+
+void run_unpack(const SampleRow &row, size_t count, uint16_t *dst) {
+    for (size_t i = unpack_vectors(row, count, dst); i < count; ++i)
+        dst[i] = uint16_t(sample(row, i));
+}
+
+void run_blend(const SampleRow &a, const SampleRow &b, int weight, int offset, size_t count,
+               int16_t *dst) {
+    for (size_t i = blend_vectors(a, b, weight, offset, count, dst); i < count; ++i)
+        dst[i] = int16_t(weight * sample(a, i) + (4 - weight) * sample(b, i) - offset);
+}
+
+void run_convert_samples(const pixel::YuvMatrix &k, const float *y, const float *u, const float *v,
+                         size_t count, const RgbRow &dst) {
+    for (size_t i = convert_sample_vectors(k, y, u, v, count, dst); i < count; ++i) {
+        const pixel::Rgb rgb = pixel::samples_to_rgb(k, y[i], u[i], v[i]);
+        dst.r[i] = rgb.r;
+        dst.g[i] = rgb.g;
+        dst.b[i] = rgb.b;
+    }
+}
+
+} // namespace
+} // namespace HWY_NAMESPACE
+} // namespace tvw
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tvw {
+namespace {
+
+HWY_EXPORT(run_unpack);
+HWY_EXPORT(run_blend);
+HWY_EXPORT(run_convert);
+HWY_EXPORT(run_convert_samples);
+
+} // namespace
+
+void unpack(const SampleRow &row, size_t count, uint16_t *dst) {
+    HWY_DYNAMIC_DISPATCH(run_unpack)(row, count, dst);
+}
+
+void blend_rows(const SampleRow &a, const SampleRow &b, int weight, int offset, size_t count,
+                int16_t *dst) {
+    HWY_DYNAMIC_DISPATCH(run_blend)(a, b, weight, offset, count, dst);
+}
+
+void convert_row(const pixel::YuvCoefficients &k, pixel::ChromaAxis axis, const uint16_t *y,
+                 const int16_t *u, const int16_t *v, size_t count, const RgbRow &dst) {
+    HWY_DYNAMIC_DISPATCH(run_convert)(k, axis, y, u, v, count, dst);
+}
+
+void convert_samples(const pixel::YuvMatrix &k, const float *y, const float *u, const float *v,
+                     size_t count, const RgbRow &dst) {
+    HWY_DYNAMIC_DISPATCH(run_convert_samples)(k, y, u, v, count, dst);
+}
+
+} // namespace tvw
+#endif
