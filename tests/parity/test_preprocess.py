@@ -153,7 +153,7 @@ def other_preset(kind, chance):
     if kind is ObjectDetection or kind is OpticalFlow:
         return kind()
     if kind is SemanticSegmentation:
-        size = chance.choice([None, [520], [chance.randint(8, 300)], [chance.randint(8, 99), 77]])
+        size = chance.choice([None, 520, chance.randint(8, 300)])
         if size is None:
             return kind(resize_size=None)
         return kind(
