@@ -48,6 +48,8 @@ Buffer noise(const GstVideoInfo &info) {
 std::vector<double> converted(const GstVideoInfo &from, const Buffer &frame) {
     GstVideoInfo to;
     gst_video_info_set_format(&to, GST_VIDEO_FORMAT_ARGB64, guint(from.width), guint(from.height));
+    to.fps_n = from.fps_n;
+    to.fps_d = from.fps_d;
     const Buffer result(gst_buffer_new_allocate(nullptr, GST_VIDEO_INFO_SIZE(&to), nullptr));
     GstVideoFrame source;
     GstVideoFrame target;
