@@ -31,8 +31,9 @@ private:
     struct Key {
         Size src;
         bool fast = false;
-        bool odd_x = false; ///< the area begins between two pixels that share chroma
-        bool odd_y = false;
+        Size frame; ///< this and the following only where chroma has tables of its own
+        int x = 0;
+        int y = 0;
         pixel::ChromaAxis horizontal{};
         pixel::ChromaAxis vertical{};
         bool operator==(const Key &) const = default;
@@ -40,8 +41,6 @@ private:
 
     void plan(const Key &key, const Region &area, const Placement &placement);
     ResampleTable pixel_table(int64_t from, int64_t to, const CropSpan &span) const;
-    ResampleTable chroma_table(pixel::ChromaAxis axis, int begin, int64_t from, int64_t to,
-                               const CropSpan &span) const;
 
     const Recipe &recipe_;
     PreprocessMode mode_;

@@ -90,8 +90,9 @@ std::vector<uint8_t> ours(const GstVideoInfo &info, const Buffer &frame) {
 
 START_TEST(colours_are_those_of_gstreamers_own_converter) {
     for (const char *colorimetry : {"bt601", "bt709", "bt2020"}) {
-        for (const gint site : {gint(GST_VIDEO_CHROMA_SITE_JPEG), gint(GST_VIDEO_CHROMA_SITE_MPEG2),
-                                gint(GST_VIDEO_CHROMA_SITE_COSITED)}) {
+        // GStreamer repeats rows of chroma that are cosited vertically, where we interpolate.
+        for (const gint site :
+             {gint(GST_VIDEO_CHROMA_SITE_JPEG), gint(GST_VIDEO_CHROMA_SITE_MPEG2)}) {
             for (const auto &[width, height] : {std::pair(64, 48), std::pair(33, 21)}) {
                 GstVideoInfo info =
                     Layout{GST_VIDEO_FORMAT_I420_10LE, width, height, colorimetry}.info();

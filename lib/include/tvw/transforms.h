@@ -126,10 +126,10 @@ enum class PreprocessMode {
     /// Every pixel that is needed becomes RGB (as tvw/frame.h says) and is then treated as by
     /// torchvision.
     kExact,
-    /// Luma and chroma are resized as they are, chroma from where its samples sit, and become RGB
-    /// at
-    /// the size of the result. Nearly the same picture in half the time; other formats, and
-    /// `kNearest`, are done as by kExact.
+    /// Luma and chroma are resized each in its own resolution, with weights that interpolate chroma
+    /// as kExact does, and become RGB at the size of the result. Only the rounding and the limits
+    /// of
+    /// the RGB in between are left out. Other formats are done as by kExact.
     kFast,
 };
 /// "exact", "fast".
