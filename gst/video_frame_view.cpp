@@ -94,10 +94,16 @@ GstVideoInfo info_from_caps(const GstCaps *caps) {
     GstVideoInfo info;
     if (!gst_video_info_from_caps(&info, caps))
         throw Error(ErrorKind::kInvalidArgument, "caps that are no video's");
-    // GStreamer takes its default for the site, whatever the caps say, where they leave the
-    // colorimetry out.
-    if (const char *site = gst_structure_get_string(gst_caps_get_structure(caps, 0), "chroma-site"))
+    // GStreamer reads the site only where the colorimetry is there too, and then knows no default.
+    const GstStructure *fields = gst_caps_get_structure(caps, 0);
+    if (const char *site = gst_structure_get_string(fields, "chroma-site")) {
         info.chroma_site = gst_video_chroma_site_from_string(site);
+    } else if (info.chroma_site == GST_VIDEO_CHROMA_SITE_UNKNOWN) {
+        GstVideoInfo usual;
+        gst_video_info_set_format(&usual, GST_VIDEO_INFO_FORMAT(&info), guint(info.width),
+                                  guint(info.height));
+        info.chroma_site = usual.chroma_site;
+    }
     return info;
 }
 

@@ -12,25 +12,23 @@ void FrameResize::plan(const TableKey &key, const Placement &placement) {
         return;
     key_ = {}; // should an allocation below fail, nothing half made is used
     PlaneTables pixels = pixel_tables(recipe_, key, placement);
-    pixels_.plan(std::move(pixels.x), std::move(pixels.y));
     if (key.fast) {
-        PlaneTables chroma = chroma_tables(recipe_, key, placement);
+        PlaneTables chroma = chroma_tables(pixels, key);
         chroma_.plan(std::move(chroma.x), std::move(chroma.y));
     }
+    pixels_.plan(std::move(pixels.x), std::move(pixels.y));
     key_ = key;
 }
 
 void FrameResize::start(const pixel::Source &source, const Region &area,
                         const Placement &placement) {
-    plan(table_key(recipe_, mode_, source, area), placement);
+    plan(table_key(mode_, source, area), placement);
     columns_ = size_t(placement.x.count);
 
     const Region pixels = pixels_.area(area.x, area.y);
     if (key_.fast) {
         pixel_blocks_.open_samples(source, 0, 1, pixels);
-        chroma_blocks_.open_samples(source, 1, 2,
-                                    chroma_.area(first_chroma(source.horizontal, area.x),
-                                                 first_chroma(source.vertical, area.y)));
+        chroma_blocks_.open_samples(source, 1, 2, chroma_.area(0, 0));
         chroma_.start(chroma_blocks_);
         matrix_ = pixel::matrix_of(source.yuv);
         samples_.resize(kChannels * columns_);

@@ -15,16 +15,16 @@ namespace tvw {
 /// What the tables depend on, for one recipe.
 struct TableKey {
     Size src;
-    bool fast = false;  ///< luma and chroma are resized each on its own
-    bool odd_x = false; ///< the area begins between two pixels that share chroma
-    bool odd_y = false;
+    bool fast = false; ///< luma and chroma are resized each on its own
+    Size frame;        ///< this and the following only where chroma has tables of its own
+    int x = 0;         ///< where the area begins
+    int y = 0;
     pixel::ChromaAxis horizontal{};
     pixel::ChromaAxis vertical{};
     bool operator==(const TableKey &) const = default;
 };
 
-TVW_API TableKey table_key(const Recipe &recipe, PreprocessMode mode, const pixel::Source &source,
-                           const Region &area);
+TVW_API TableKey table_key(PreprocessMode mode, const pixel::Source &source, const Region &area);
 
 /// One table an axis.
 struct PlaneTables {
@@ -36,13 +36,8 @@ struct PlaneTables {
 TVW_API PlaneTables pixel_tables(const Recipe &recipe, const TableKey &key,
                                  const Placement &placement);
 
-/// Of the chroma samples of a fast resize, counted from the first that belongs to the area.
-TVW_API PlaneTables chroma_tables(const Recipe &recipe, const TableKey &key,
-                                  const Placement &placement);
-
-/// The first chroma sample that belongs to pixels from `begin` on.
-inline int first_chroma(pixel::ChromaAxis axis, int begin) {
-    return axis == pixel::ChromaAxis::kFull ? begin : begin / 2;
-}
+/// Of the chroma samples of a fast resize whose pixels have the tables `pixels`, counted from the
+/// frame's first.
+TVW_API PlaneTables chroma_tables(const PlaneTables &pixels, const TableKey &key);
 
 } // namespace tvw

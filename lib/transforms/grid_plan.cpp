@@ -36,7 +36,7 @@ void GridPlan::add_tables(const TableKey &key) {
     tables.pixels[0] = add_table(pixels.x);
     tables.pixels[1] = add_table(pixels.y);
     if (key.fast) {
-        const PlaneTables chroma = chroma_tables(recipe_, key, tables.placement);
+        const PlaneTables chroma = chroma_tables(pixels, key);
         tables.chroma[0] = add_table(chroma.x);
         tables.chroma[1] = add_table(chroma.y);
     }
@@ -55,7 +55,7 @@ std::optional<size_t> GridPlan::find(const TableKey &key) const {
 void GridPlan::find_tables() {
     std::vector<TableKey> keys;
     for (const Item &item : items_)
-        keys.push_back(table_key(recipe_, mode_, item.source, item.area));
+        keys.push_back(table_key(mode_, item.source, item.area));
     if (!std::all_of(keys.begin(), keys.end(), [&](const TableKey &key) { return find(key); })) {
         tables_.clear();
         windows_.clear();
@@ -132,10 +132,8 @@ std::span<grid::Job> GridPlan::jobs(const ResampleWindow *windows, const float *
         grid::Job job = make_job(item);
         job.pixels =
             plane(tables.pixels, item.area.x, item.area.y, job.fast ? 1 : size_t(kChannels));
-        if (job.fast) {
-            job.chroma = plane(tables.chroma, first_chroma(item.source.horizontal, item.area.x),
-                               first_chroma(item.source.vertical, item.area.y), 2);
-        }
+        if (job.fast)
+            job.chroma = plane(tables.chroma, 0, 0, 2);
         jobs_.push_back(job);
     }
     return jobs_;

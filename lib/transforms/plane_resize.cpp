@@ -14,12 +14,15 @@ void PlaneResize::plan(ResampleTable x, ResampleTable y) {
     order_.resize(outputs);
     std::iota(order_.begin(), order_.end(), size_t{0});
     needed_.clear();
+    const auto columns = size_t(x_.end - x_.begin);
     int most = 0;
     for (size_t begin = 0; begin < outputs; begin += kOutputGroup) {
         const size_t end = std::min(begin + kOutputGroup, outputs);
         for (size_t i = begin; i < end; ++i)
             most = std::max(most, x_.windows[i].first + x_.windows[i].count);
-        needed_.push_back(size_t(most));
+        // Packing takes whole vectors where there are some.
+        needed_.push_back(
+            std::min((size_t(most) + kColumnGroup - 1) / kColumnGroup * kColumnGroup, columns));
         // Loops of one length after another are what CPUs predict.
         std::stable_sort(
             order_.begin() + long(begin), order_.begin() + long(end),

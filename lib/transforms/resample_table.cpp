@@ -43,13 +43,12 @@ double scale_of(int64_t src_size, int64_t dst_size) {
     return double(float(src_size) / float(dst_size));
 }
 
-Taps antialiased_taps(InterpolationMode mode, const SampleAxis &axis, int64_t output) {
+Taps antialiased_taps(InterpolationMode mode, int64_t src_size, double scale, int64_t output) {
     constexpr double kPillowCubic = -0.5;
-    const auto [src_size, origin, scale] = axis;
     const double radius = mode == InterpolationMode::kBicubic ? 2 : 1;
     const double support = scale >= 1 ? rounded(radius * scale) : radius;
     const double inverse = scale >= 1 ? rounded(1 / scale) : 1;
-    const double center = rounded(scale * (double(output) + 0.5) + origin);
+    const double center = rounded(scale * (double(output) + 0.5));
 
     Taps taps;
     const auto first = int64_t(std::floor(rounded(center - support) + 0.5));
@@ -84,13 +83,12 @@ Taps folded(int64_t first, const std::vector<double> &weights, int64_t src_size)
     return taps;
 }
 
-Taps plain_taps(InterpolationMode mode, const SampleAxis &axis, int64_t output) {
+Taps plain_taps(InterpolationMode mode, int64_t src_size, double scale, int64_t output) {
     constexpr double kPlainCubic = -0.75;
-    const auto [src_size, origin, scale] = axis;
     if (mode == InterpolationMode::kNearest)
         return folded(int64_t(rounded(double(output) * scale)), {1}, src_size);
 
-    double position = rounded(rounded(scale * (double(output) + 0.5)) - 0.5 + origin);
+    double position = rounded(rounded(scale * (double(output) + 0.5)) - 0.5);
     if (mode == InterpolationMode::kBilinear)
         position = std::max(position, 0.0);
     const double base = std::floor(position);
@@ -138,18 +136,44 @@ ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_
     // LibTorch leaves an axis alone that keeps its size.
     if (src_size == dst_size)
         mode = InterpolationMode::kNearest;
-    return make_resample_table(mode, antialias, {src_size, 0, scale_of(src_size, dst_size)},
-                               first_output, count);
-}
-
-ResampleTable make_resample_table(InterpolationMode mode, bool antialias, const SampleAxis &axis,
-                                  int64_t first_output, int64_t count) {
     const bool plain = !antialias || mode == InterpolationMode::kNearest;
+    const double scale = scale_of(src_size, dst_size);
     std::vector<Taps> outputs;
     outputs.reserve(size_t(count));
-    for (int64_t i = first_output; i < first_output + count; ++i)
-        outputs.push_back(plain ? plain_taps(mode, axis, i) : antialiased_taps(mode, axis, i));
+    for (int64_t i = first_output; i < first_output + count; ++i) {
+        outputs.push_back(plain ? plain_taps(mode, src_size, scale, i)
+                                : antialiased_taps(mode, src_size, scale, i));
+    }
     return packed(outputs);
+}
+
+ResampleTable make_chroma_table(const ResampleTable &pixels, pixel::ChromaAxis axis, int begin,
+                                int count) {
+    std::vector<Taps> outputs;
+    for (size_t i = 0; i < pixels.windows.size(); ++i) {
+        const ResampleWindow &window = pixels.windows[i];
+        const float *weights = &pixels.weights[i * size_t(pixels.taps)];
+        const int first = begin + int(pixels.begin) + window.first;
+        Taps taps;
+        taps.first = pixel::chroma_taps(axis, first, count).first;
+        const auto add = [&taps](int sample, double weight) {
+            const auto slot = size_t(sample - taps.first);
+            taps.weights.resize(std::max(taps.weights.size(), slot + 1));
+            taps.weights[slot] += weight;
+        };
+        for (int k = 0; k < window.count; ++k) {
+            const auto chroma = pixel::chroma_taps(axis, first + k, count);
+            const double weight = double(weights[k]) / 4;
+            add(chroma.first, weight * chroma.first_weight);
+            if (chroma.first_weight < 4)
+                add(chroma.second, weight * (4 - chroma.first_weight));
+        }
+        outputs.push_back(taps);
+    }
+    ResampleTable table = packed(outputs);
+    for (ResampleWindow &window : table.windows)
+        window.separate = 0; // nothing of LibTorch's to follow
+    return table;
 }
 
 } // namespace tvw

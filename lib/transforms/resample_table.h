@@ -4,6 +4,8 @@
 
 #include <tvw/transforms.h>
 
+#include "transforms/pixel.h"
+
 #include <cstdint>
 #include <vector>
 
@@ -28,22 +30,16 @@ struct ResampleTable {
     std::vector<float> weights;
 };
 
-/// One axis of a plane whose samples do not sit where the picture's pixels do: output i lies around
-/// origin + (i + 0.5) * scale, in samples of which the first lies around 0.5.
-struct SampleAxis {
-    int64_t samples = 0;
-    double origin = 0;
-    double scale = 1;
-};
-
 /// Outputs [first_output, first_output + count) of `src_size` samples resized to `dst_size`.
 /// Sums equal LibTorch's float32 ones to the bit for the antialiased kernels (bicubic with
 /// a = -0.5) and for nearest, and to a few roundings for plain bilinear and bicubic (a = -0.75).
 ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_t src_size,
                                   int64_t dst_size, int64_t first_output, int64_t count);
 
-/// The same of such an axis, for bilinear and bicubic.
-ResampleTable make_resample_table(InterpolationMode mode, bool antialias, const SampleAxis &axis,
-                                  int64_t first_output, int64_t count);
+/// From chroma samples to what `pixels` makes of the pixels that they are interpolated to. `begin`
+/// is where in the frame, of `count` pixels along this axis, pixels' sample 0 lies; the result
+/// counts from the frame's first chroma sample.
+ResampleTable make_chroma_table(const ResampleTable &pixels, pixel::ChromaAxis axis, int begin,
+                                int count);
 
 } // namespace tvw

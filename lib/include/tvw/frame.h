@@ -12,8 +12,9 @@
 /// those next to the pixel, where `FrameView` says that they sit (the outermost ones count beyond
 /// the edges too); then comes the inverse of the matrix, for the range. Samples of 10 bits are used
 /// whole. So the same picture has the same RGB in all formats that can hold it, which GStreamer's
-/// videoconvert gives to within its rounding where it computes with 16 bits; with 8 it is up to
-/// four levels off, and repeats chroma for some formats.
+/// videoconvert gives to within its rounding where it computes with 16 bits, but for rows that are
+/// cosited vertically, which it repeats; with 8 bits it is up to four levels off, and repeats
+/// chroma for some formats.
 namespace tvw {
 
 /// Layouts of a video frame; names, order and number of planes are GStreamer's.

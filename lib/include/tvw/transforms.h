@@ -126,10 +126,13 @@ enum class PreprocessMode {
     /// Every pixel that is needed becomes RGB (as tvw/frame.h says) and is then treated as by
     /// torchvision.
     kExact,
-    /// Luma and chroma are resized as they are, chroma from where its samples sit, and become RGB
-    /// at
-    /// the size of the result. Nearly the same picture in half the time; other formats, and
-    /// `kNearest`, are done as by kExact.
+    /// Luma and chroma are resized each in its own resolution, with weights that interpolate chroma
+    /// as kExact does, and become RGB at the size of the result. Only the rounding and the limits
+    /// of
+    /// the RGB in between are left out. Other formats are done as by kExact.
+    /// On photographs it is 0.16 levels from kExact on average and 26 at most, and
+    /// EfficientNet-Lite0
+    /// gives 2.4 % of their crops another label.
     kFast,
 };
 /// "exact", "fast".
