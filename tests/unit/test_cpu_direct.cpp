@@ -79,7 +79,7 @@ public:
         std::vector<float> y = results_.before();
         tvw::cpu::set_team_size(threads);
         const DirectConvolution convolution(s_, packed_);
-        Scratch scratch(convolution.scratch_floats());
+        Scratch scratch(convolution.scratch_floats(threads));
         convolution.run({x_.data(), strides_.image, strides_.plane, strides_.row, strides_.pixel},
                         {y.data(), s_.batch, height_, width_, s_.out_channels, results_.y_pixel()},
                         results_.epilogue(y), scratch.data());
@@ -242,7 +242,7 @@ START_TEST(a_nan_reaches_the_results_that_see_it_only) {
         x[size_t(81 + 4 * 9 + 5)] = kUnset; // the second plane's row 4, column 5
         std::vector<float> y(9 * 9 * 4);
         const DirectConvolution convolution(shape, DirectConvolution::pack(weight.data(), shape));
-        Scratch scratch(convolution.scratch_floats());
+        Scratch scratch(convolution.scratch_floats(1));
         convolution.run({x.data(), 162, 81, 9, 1}, {y.data(), 1, 9, 9, 4, 4},
                         {.activation = ActivationKind::kRelu}, scratch.data());
         for (int64_t i = 0; i < int64_t(y.size()); ++i) {

@@ -146,7 +146,7 @@ void direct(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &l
         packed_weights(planner, layer, in_planes ? " planes" : " direct", [&](const float *weight) {
             return DirectConvolution::pack(weight, shape);
         }));
-    const View scratch = planner.scratch(int64_t(kernel.scratch_floats()));
+    const View scratch = planner.scratch(int64_t(kernel.scratch_floats(planner.threads())));
     std::vector<View> reads = call.reads();
     reads.push_back(x);
     planner.add(

@@ -50,21 +50,32 @@ public:
 
     DirectConvolution(const Shape &shape, SharedFloats weights);
 
-    size_t scratch_floats() const;
+    size_t scratch_floats(int threads) const;
 
-    /// y: [batch, out_height, out_width, out_channels]. scratch: 64-byte aligned. The residual may
-    /// be y itself.
+    /// y: [batch, out_height, out_width, out_channels]. scratch: 64-byte aligned, for team_size()
+    /// threads. The residual may be y itself.
     void run(const Input &x, const Image<float> &y, const Epilogue &epilogue, float *scratch) const;
 
 private:
-    void pad(const Input &x, float *padded) const;
-    void pad_row(const float *from, int64_t pixel, float *to) const;
+    /// How the rows of results are cut up: a band's input stays in the caches.
+    struct Bands {
+        int64_t rows;  ///< of results, the last band of an image may have fewer
+        int64_t count; ///< in an image
+        int64_t lines; ///< of the input that a band's results are made of
+    };
+    Bands bands(int threads) const;
+    int64_t lines_of(int64_t rows) const;
+    void pad(const Input &image, int64_t first, int64_t lines, float *padded) const;
+    void pad_line(const float *from, int64_t pixel, float *to) const;
+    void convolve(const Image<float> &y, int64_t first, int64_t rows, const Epilogue &epilogue,
+                  const float *padded) const;
 
     Shape shape_;
     SharedFloats weights_;
-    int64_t padded_height_;
-    int64_t padded_row_;           ///< floats
-    std::vector<int64_t> offsets_; ///< in the padded planes, of the values of a patch
+    int64_t out_height_;
+    int64_t plane_line_;           ///< floats of a padded line of one plane
+    int64_t line_;                 ///< of all planes, which lie behind each other
+    std::vector<int64_t> offsets_; ///< in the padded lines, of the values of a patch
 };
 
 } // namespace tvw::cpu
