@@ -6,6 +6,7 @@
 #include <utility>
 
 namespace tvw {
+
 void PlaneResize::plan(ResampleTable x, ResampleTable y) {
     x_ = std::move(x);
     y_ = std::move(y);
