@@ -46,12 +46,12 @@ class GridPreprocessor : public FramePreprocessor {
 public:
     GridPreprocessor(const Transforms &preset, PreprocessMode mode) : plan_(preset, mode) {}
 
-    void enqueue(std::span<const GpuFrame> frames, const ImageTensor &dst) override;
+    void enqueue(std::span<const FrameInput> frames, const ImageTensor &dst) override;
 
 private:
-    void plan(std::span<const GpuFrame> frames, const ImageTensor &dst);
+    void plan(std::span<const FrameInput> frames, const ImageTensor &dst);
     void upload_tables(DType dtype, cudaStream_t stream);
-    void upload_batch(std::span<const GpuFrame> frames, cudaStream_t stream);
+    void upload_batch(std::span<const FrameInput> frames, cudaStream_t stream);
     template<typename T>
     void launch(const ImageTensor &dst, cudaStream_t stream);
 
@@ -59,7 +59,6 @@ private:
     static c10::Allocator *pinned() { return at::getHostAllocator(at::kCUDA); }
 
     GridPlan plan_;
-    std::vector<GridInput> inputs_;
     std::vector<FrameCrop> crops_;
     std::optional<uint64_t> version_; ///< of the tables on the GPU
     DType dtype_ = DType::kFloat32;   ///< of the values behind them
@@ -78,14 +77,11 @@ private:
     Event produced_; ///< by another stream
 };
 
-void GridPreprocessor::plan(std::span<const GpuFrame> frames, const ImageTensor &dst) {
+void GridPreprocessor::plan(std::span<const FrameInput> frames, const ImageTensor &dst) {
     if (frames.size() > size_t{kMostJobs})
         throw Error(ErrorKind::kInvalidArgument,
                     "a batch has no more than " + std::to_string(kMostJobs) + " frames");
-    inputs_.clear();
-    for (const GpuFrame &frame : frames)
-        inputs_.push_back({frame.view, frame.region});
-    plan_.plan(inputs_);
+    plan_.plan(frames);
     const Size size = plan_.output();
     if (size.width > kMostColumns)
         throw Error(ErrorKind::kNotSupported, "images on a GPU are no wider than " +
@@ -120,14 +116,14 @@ void GridPreprocessor::upload_tables(DType dtype, cudaStream_t stream) {
 }
 
 /// The jobs and, behind them, what they read of frames that are not on the GPU.
-void GridPreprocessor::upload_batch(std::span<const GpuFrame> frames, cudaStream_t stream) {
+void GridPreprocessor::upload_batch(std::span<const FrameInput> frames, cudaStream_t stream) {
     auto *rows = reinterpret_cast<float *>(rows_.make_room(plan_.row_floats() * sizeof(float)));
     const std::span<grid::Job> jobs = plan_.jobs(windows_, weights_, rows);
     job_count_ = jobs.size();
     size_t bytes = jobs.size_bytes();
     crops_.clear();
     for (size_t i = 0; i < jobs.size(); ++i) {
-        if (!frames[i].on_gpu)
+        if (!frames[i].frame.gpu)
             bytes += crops_.emplace_back(jobs[i]).bytes();
     }
     std::byte *staged = pinned_batch_.make_room(bytes);
@@ -135,7 +131,7 @@ void GridPreprocessor::upload_batch(std::span<const GpuFrame> frames, cudaStream
     size_t end = jobs.size_bytes();
     auto crop = crops_.cbegin();
     for (size_t i = 0; i < jobs.size(); ++i) {
-        if (frames[i].on_gpu)
+        if (frames[i].frame.gpu)
             continue;
         crop->copy_to(reinterpret_cast<uint8_t *>(staged + end));
         jobs[i].source = crop->source_at(reinterpret_cast<const uint8_t *>(batch + end));
@@ -171,12 +167,12 @@ void GridPreprocessor::launch(const ImageTensor &dst, cudaStream_t stream) {
                                      stream));
 }
 
-void GridPreprocessor::enqueue(std::span<const GpuFrame> frames, const ImageTensor &dst) {
+void GridPreprocessor::enqueue(std::span<const FrameInput> frames, const ImageTensor &dst) {
     plan(frames, dst);
     const cudaStream_t stream = c10::cuda::getCurrentCUDAStream();
-    for (const GpuFrame &frame : frames) {
-        if (frame.stream) {
-            produced_.record(static_cast<cudaStream_t>(frame.stream));
+    for (const FrameInput &input : frames) {
+        if (input.frame.gpu && input.frame.gpu->stream != nullptr) {
+            produced_.record(static_cast<cudaStream_t>(input.frame.gpu->stream));
             produced_.hold_back(stream);
         }
     }

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -32,14 +31,6 @@ public:
     virtual void replay() = 0;
 };
 
-/// A frame, or a region of one, and which memory its planes lie in.
-struct GpuFrame {
-    FrameView view;
-    std::optional<Region> region = {};
-    bool on_gpu = false;    ///< the planes are the session's GPU's; the host's otherwise
-    void *stream = nullptr; ///< the cudaStream_t that still writes them, if one does
-};
-
 enum class ImageLayout {
     kChannelsFirst, ///< [N, 3, H, W]
     kChannelsLast,  ///< [N, H, W, 3] in memory
@@ -58,11 +49,11 @@ struct ImageTensor {
 class FramePreprocessor {
 public:
     virtual ~FramePreprocessor() = default;
-    /// All frames in one go; called within Session::run. Frames in the host's memory have been read
-    /// when it returns; those on the GPU must stay until what was enqueued is done.
-    /// Errors: kInvalidArgument as Preprocessor::run, and for frames that become images of
+    /// All frames in one go; called within Session::run. They lie in the host's memory, and have
+    /// been read when it returns, or in the session's GPU's, and must stay until what was enqueued
+    /// is done. Errors: kInvalidArgument as Preprocessor::run, and for frames that become images of
     /// different sizes.
-    virtual void enqueue(std::span<const GpuFrame> frames, const ImageTensor &dst) = 0;
+    virtual void enqueue(std::span<const FrameInput> frames, const ImageTensor &dst) = 0;
 };
 
 /// One GPU, with a stream of our own and memory from LibTorch's pool. One thread at a time, always

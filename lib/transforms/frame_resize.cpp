@@ -7,7 +7,7 @@
 
 namespace tvw {
 
-void FrameResize::plan(const TableKey &key, const Placement &placement) {
+void FrameResize::plan(const TableKey &key, const PicturePlacement &placement) {
     if (key == key_)
         return;
     key_ = {}; // should an allocation below fail, nothing half made is used
@@ -21,7 +21,7 @@ void FrameResize::plan(const TableKey &key, const Placement &placement) {
 }
 
 void FrameResize::start(const pixel::Source &source, const Region &area,
-                        const Placement &placement) {
+                        const PicturePlacement &placement) {
     plan(table_key(mode_, source, area), placement);
     columns_ = size_t(placement.x.count);
 

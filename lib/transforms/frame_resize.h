@@ -18,7 +18,7 @@ public:
     FrameResize(const Recipe &recipe, PreprocessMode mode) : recipe_(recipe), mode_(mode) {}
 
     /// Begins a frame of which `area` is wanted, which goes to `placement`.
-    void start(const pixel::Source &source, const Region &area, const Placement &placement);
+    void start(const pixel::Source &source, const Region &area, const PicturePlacement &placement);
 
     /// 1 where one channel stands for all three, as in grey frames.
     size_t channels() const { return channels_; }
@@ -28,7 +28,7 @@ public:
     const uint8_t *row(size_t y);
 
 private:
-    void plan(const TableKey &key, const Placement &placement);
+    void plan(const TableKey &key, const PicturePlacement &placement);
 
     const Recipe &recipe_;
     PreprocessMode mode_;

@@ -25,7 +25,8 @@ TableKey table_key(PreprocessMode mode, const pixel::Source &source, const Regio
     return key;
 }
 
-PlaneTables pixel_tables(const Recipe &recipe, const TableKey &key, const Placement &placement) {
+PlaneTables pixel_tables(const Recipe &recipe, const TableKey &key,
+                         const PicturePlacement &placement) {
     const auto &[resized, x, y, output] = placement;
     return {pixel_table(recipe, key.src.width, resized.width, x),
             pixel_table(recipe, key.src.height, resized.height, y)};

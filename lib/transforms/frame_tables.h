@@ -34,7 +34,7 @@ struct PlaneTables {
 
 /// Of pixels, counted from the area's first.
 TVW_API PlaneTables pixel_tables(const Recipe &recipe, const TableKey &key,
-                                 const Placement &placement);
+                                 const PicturePlacement &placement);
 
 /// Of the chroma samples of a fast resize whose pixels have the tables `pixels`, counted from the
 /// frame's first.

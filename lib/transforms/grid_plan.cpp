@@ -3,19 +3,9 @@
 
 #include "transforms/source.h"
 
-#include <tvw/error.h>
-
 #include <algorithm>
-#include <string>
 
 namespace tvw {
-namespace {
-
-std::string size_text(const Size &size) {
-    return std::to_string(size.width) + "×" + std::to_string(size.height);
-}
-
-} // namespace
 
 GridPlan::GridPlan(const Transforms &preset, PreprocessMode mode)
     : recipe_(make_recipe(preset)), mode_(mode) {}
@@ -75,14 +65,8 @@ void GridPlan::measure() {
     row_floats_ = 0;
     columns_ = 0;
     rows_ = 0;
-    output_ = tables_[items_.front().tables].placement.output;
     for (const Item &item : items_) {
         const Tables &tables = tables_[item.tables];
-        if (!(tables.placement.output == output_)) {
-            throw Error(ErrorKind::kInvalidArgument,
-                        "images of a batch have one size, but the frames become " +
-                            size_text(output_) + " and " + size_text(tables.placement.output));
-        }
         const auto &[x, y] = tables.pixels;
         const Axis &chroma = tables.chroma[1];
         const size_t channels = tables.key.fast ? 1 : kChannels;
@@ -93,11 +77,10 @@ void GridPlan::measure() {
     }
 }
 
-void GridPlan::plan(std::span<const GridInput> inputs) {
-    if (inputs.empty())
-        throw Error(ErrorKind::kInvalidArgument, "a batch has at least one frame");
+void GridPlan::plan(std::span<const FrameInput> inputs) {
+    output_ = batch_output(recipe_, inputs);
     items_.clear();
-    for (const GridInput &input : inputs)
+    for (const FrameInput &input : inputs)
         items_.push_back({make_source(input.frame), area_of(input.frame, input.region), 0});
     find_tables();
     measure();

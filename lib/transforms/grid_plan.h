@@ -15,20 +15,15 @@
 
 namespace tvw {
 
-/// A frame, or a region of it. The pixels may be in any memory: a plan does not read them.
-struct GridInput {
-    FrameView frame;
-    std::optional<Region> region = {};
-};
-
-/// Plans one batch after another; keeps tables while frames keep their size.
+/// Plans one batch after another; keeps tables while frames keep their size. The pixels may be in
+/// any memory: a plan does not read them.
 class TVW_API GridPlan {
 public:
     /// Error(kInvalidArgument) as Preprocessor.
     GridPlan(const Transforms &preset, PreprocessMode mode);
 
     /// Error(kInvalidArgument) as Preprocessor::run, and if the images do not get one size.
-    void plan(std::span<const GridInput> inputs);
+    void plan(std::span<const FrameInput> inputs);
 
     /// Of every image of the batch.
     Size output() const { return output_; }
@@ -60,7 +55,7 @@ private:
     };
     struct Tables {
         TableKey key;
-        Placement placement;
+        PicturePlacement placement;
         Axis pixels[2]; ///< x, y
         Axis chroma[2];
     };

@@ -41,9 +41,7 @@ struct Unchanged {
     }
 };
 
-void check_room(const Shape &shape, size_t room) {
-    if (room == size_t(numel(shape)))
-        return;
+[[noreturn]] void refuse_room(const Shape &shape, size_t room) {
     throw Error(ErrorKind::kInvalidArgument, "preprocessing makes " + shape_text(shape) +
                                                  " values, but the destination takes " +
                                                  std::to_string(room));
@@ -87,7 +85,11 @@ private:
 template<typename Finish, typename T>
 void Preprocessor::Impl::write(const FrameView &src, const Region &area, const Finish &finish,
                                Planes<T> dst) {
-    const Placement placement = place(recipe_, {area.height, area.width});
+    if (src.gpu)
+        throw Error(ErrorKind::kInvalidArgument,
+                    "the frame lies in the memory of cuda:" + std::to_string(src.gpu->index) +
+                        ", where the CPU cannot read it");
+    const PicturePlacement placement = place(recipe_, {area.height, area.width});
     const auto &[resized, x, y, output] = placement;
     if (x.count < output.width || y.count < output.height) {
         for (size_t c = 0; c < kChannels; ++c) {
@@ -113,9 +115,11 @@ void Preprocessor::Impl::run_one(const FrameView &src, const std::optional<Regio
                                  const Finish &finish, std::span<T> dst) {
     const Region area = area_of(src, region);
     make_source(src); // tells of an empty frame first
-    const Shape result = shape(area.width, area.height);
-    check_room(result, dst.size());
-    write(src, area, finish, Planes<T>{dst.data(), size_t(result[1] * result[2])});
+    const Size size = place(recipe_, {area.height, area.width}).output;
+    const auto plane = size_t(size.height * size.width);
+    if (dst.size() != kChannels * plane) // nothing is allocated otherwise
+        refuse_room(shape(area.width, area.height), dst.size());
+    write(src, area, finish, Planes<T>{dst.data(), plane});
 }
 
 void Preprocessor::Impl::run_clip(std::span<const FrameView> frames, std::span<float> dst,
@@ -126,7 +130,8 @@ void Preprocessor::Impl::run_clip(std::span<const FrameView> frames, std::span<f
     Shape result = shape(area.width, area.height);
     const auto plane = size_t(result[1] * result[2]);
     result.insert(result.begin() + 1, int64_t(frames.size()));
-    check_room(result, dst.size());
+    if (dst.size() != size_t(numel(result)))
+        refuse_room(result, dst.size());
     for (size_t t = 0; t < frames.size(); ++t) {
         if (frames[t].width != frames[0].width || frames[t].height != frames[0].height) {
             throw Error(ErrorKind::kInvalidArgument, "frame " + std::to_string(t) +

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "transforms/recipe.h"
 
+#include "transforms/source.h"
+
+#include <tvw/error.h>
+
+#include <string>
+
 namespace tvw {
 namespace {
 
@@ -44,6 +50,16 @@ private:
     }
 };
 
+std::string size_text(const Size &size) {
+    return std::to_string(size.width) + "×" + std::to_string(size.height);
+}
+
+Size output_of(const Recipe &recipe, const FrameInput &input) {
+    make_source(input.frame); // tells of an empty frame first
+    const Region area = area_of(input.frame, input.region);
+    return place(recipe, {area.height, area.width}).output;
+}
+
 } // namespace
 
 Recipe make_recipe(const Transforms &preset) {
@@ -53,14 +69,27 @@ Recipe make_recipe(const Transforms &preset) {
     return reader.recipe;
 }
 
-Placement place(const Recipe &recipe, Size src) {
-    Placement result;
+PicturePlacement place(const Recipe &recipe, Size src) {
+    PicturePlacement result;
     result.resized = recipe.resize.empty() ? src : resized_size(src, recipe.resize);
     result.output =
         recipe.crop.empty() ? result.resized : Size{recipe.crop.front(), recipe.crop.back()};
     result.x = center_crop(result.resized.width, result.output.width);
     result.y = center_crop(result.resized.height, result.output.height);
     return result;
+}
+
+Size batch_output(const Recipe &recipe, std::span<const FrameInput> frames) {
+    if (frames.empty())
+        throw Error(ErrorKind::kInvalidArgument, "a batch has at least one frame");
+    const Size output = output_of(recipe, frames.front());
+    for (const FrameInput &input : frames.subspan(1)) {
+        if (const Size other = output_of(recipe, input); !(other == output))
+            throw Error(ErrorKind::kInvalidArgument,
+                        "images of a batch have one size, but the frames become " +
+                            size_text(output) + " and " + size_text(other));
+    }
+    return output;
 }
 
 } // namespace tvw

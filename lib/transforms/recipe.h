@@ -3,12 +3,14 @@
 #pragma once
 
 #include <tvw/export.h>
+#include <tvw/frame.h>
 #include <tvw/transforms.h>
 
 #include "transforms/geometry.h"
 #include "transforms/parameters.h"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -27,13 +29,17 @@ struct Recipe {
 TVW_API Recipe make_recipe(const Transforms &preset);
 
 /// Where a picture goes: resized, cut to `x` and `y`, and put into `output`.
-struct Placement {
+struct PicturePlacement {
     Size resized;
     CropSpan x;
     CropSpan y;
     Size output;
 };
 
-TVW_API Placement place(const Recipe &recipe, Size src);
+TVW_API PicturePlacement place(const Recipe &recipe, Size src);
+
+/// Of every image that a batch of frames becomes. Error(kInvalidArgument) as Preprocessor::run,
+/// without frames, and if the images do not get one size.
+TVW_API Size batch_output(const Recipe &recipe, std::span<const FrameInput> frames);
 
 } // namespace tvw

@@ -36,7 +36,7 @@ public:
 
     /// Plans a batch and runs the first pass. `crop`: over copies of what the jobs read, rather
     /// than over the frames.
-    void start(std::span<const GridInput> inputs, bool crop) {
+    void start(std::span<const FrameInput> inputs, bool crop) {
         plan_.plan(inputs);
         rows_.assign(plan_.row_floats(), std::numeric_limits<float>::quiet_NaN());
         jobs_ = plan_.jobs(plan_.windows().data(), plan_.weights().data(), rows_.data());

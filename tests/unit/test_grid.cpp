@@ -17,7 +17,7 @@
 #include <vector>
 
 using tvw::ErrorKind;
-using tvw::GridInput;
+using tvw::FrameInput;
 using tvw::InterpolationMode;
 using tvw::PreprocessMode;
 using tvw::Region;
@@ -58,7 +58,7 @@ Transforms random_preset(Random &random) {
 /// Frames of one format, which stay where they are.
 struct Batch {
     std::list<RandomFrame> frames;
-    std::vector<GridInput> inputs;
+    std::vector<FrameInput> inputs;
 
     void add(const tvw::test::FormatLayout &format, Random &random) {
         const tvw::FrameView &view = frames.emplace_back(format, random).view();
@@ -68,10 +68,10 @@ struct Batch {
 
 /// What the CPU makes of the same frames, one after the other.
 std::vector<float> on_cpu(const Transforms &preset, PreprocessMode mode,
-                          const std::vector<GridInput> &inputs) {
+                          const std::vector<FrameInput> &inputs) {
     tvw::Preprocessor preprocessor(preset, mode);
     std::vector<float> result;
-    for (const GridInput &input : inputs) {
+    for (const FrameInput &input : inputs) {
         const Region area =
             input.region.value_or(Region{0, 0, input.frame.width, input.frame.height});
         std::vector<float> image(
@@ -82,7 +82,7 @@ std::vector<float> on_cpu(const Transforms &preset, PreprocessMode mode,
     return result;
 }
 
-std::vector<float> on_grid(HostGrid &grid, const std::vector<GridInput> &inputs, bool crop) {
+std::vector<float> on_grid(HostGrid &grid, const std::vector<FrameInput> &inputs, bool crop) {
     grid.start(inputs, crop);
     const std::vector<float> values = float_values(grid.plan().normalization());
     const tvw::Size size = grid.plan().output();
@@ -91,7 +91,7 @@ std::vector<float> on_grid(HostGrid &grid, const std::vector<GridInput> &inputs,
     return result;
 }
 
-void plan_all(tvw::GridPlan &plan, const std::vector<GridInput> &inputs) {
+void plan_all(tvw::GridPlan &plan, const std::vector<FrameInput> &inputs) {
     plan.plan(inputs);
 }
 
@@ -137,7 +137,7 @@ START_TEST(grid_equals_cpu_for_every_preset) {
     for (const Transforms &preset : presets) {
         for (const auto &format : kFormats) {
             const RandomFrame frame(format, random);
-            const std::vector<GridInput> inputs = {{frame.view()}, {frame.view()}};
+            const std::vector<FrameInput> inputs = {{frame.view()}, {frame.view()}};
             for (const PreprocessMode mode : kModes) {
                 HostGrid grid(preset, mode);
                 ck_assert_msg(same_bits(on_grid(grid, inputs, true), on_cpu(preset, mode, inputs)),
@@ -154,7 +154,7 @@ START_TEST(a_clip_has_its_channels_before_its_frames) {
     constexpr size_t kFrames = 3;
     std::list<RandomFrame> frames;
     std::vector<tvw::FrameView> views;
-    std::vector<GridInput> inputs;
+    std::vector<FrameInput> inputs;
     for (size_t t = 0; t < kFrames; ++t) {
         views.push_back(frames.emplace_back(kFormats[11], random, 50, 37).view());
         inputs.push_back({views.back()});

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 /// Frames of video as decoders and cameras lay them out, and which RGB they stand for.
 ///
@@ -61,6 +62,14 @@ struct Plane {
     ptrdiff_t stride = 0;
 };
 
+/// A GPU in whose memory a frame lies.
+struct GpuMemory {
+    int index = 0; ///< 0: "cuda:0"
+    /// The cudaStream_t whose work so far fills the planes, in the GPU's primary context; null
+    /// where they are filled.
+    void *stream = nullptr;
+};
+
 /// A frame that somebody else owns and keeps unchanged while it is read. Interlaced frames are
 /// taken as they are, both fields in one picture.
 struct FrameView {
@@ -74,6 +83,7 @@ struct FrameView {
     /// `horizontal` to be cosited in pictures of 720 lines or more whose caps say nothing.
     ChromaSite horizontal = ChromaSite::kCentered;
     ChromaSite vertical = ChromaSite::kCentered; ///< 4:2:0 only
+    std::optional<GpuMemory> gpu = {};           ///< where the planes lie; none: the host's memory
 };
 
 /// A rectangle in pixels inside a frame.
@@ -82,6 +92,12 @@ struct Region {
     int y = 0;
     int width = 0;
     int height = 0;
+};
+
+/// What a model looks at: a frame, or a region of one.
+struct FrameInput {
+    FrameView frame;
+    std::optional<Region> region = {};
 };
 
 } // namespace tvw
