@@ -7,13 +7,25 @@
 #include <tvw/engine.h>
 #include <tvw/error.h>
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 namespace tvw {
 
+namespace cpu {
+class PackCache;
+} // namespace cpu
+namespace cuda {
+class Gpu;
+struct ImageTensor;
+struct WeightCache;
+} // namespace cuda
+
 using PlanInputs = std::span<const HostTensor *const>;
+/// Enqueues what writes a plan's input, on the GPU that the plan is for.
+using FillInput = std::function<void(const cuda::ImageTensor &input)>;
 
 /// A graph made ready for one device. One thread at a time, always the same one.
 class Plan {
@@ -22,6 +34,10 @@ public:
     /// One tensor for each input of the graph, in order and of its type. The graph's outputs by
     /// name and in order, into the tensors that are there where they fit and nobody shares them.
     virtual void run(PlanInputs inputs, std::vector<NamedTensor> &outputs) = 0;
+    /// The same on a GPU, where `fill` writes the graph's only input, in the plan's own layout.
+    virtual void run_filled(const FillInput & /*fill*/, std::vector<NamedTensor> & /*outputs*/) {
+        throw Error(ErrorKind::kInternal, "the input of a plan for the CPU is a tensor");
+    }
     /// What each node takes, in the order in which they run: the median of `rounds` runs. After 0
     /// rounds there is no time, but all else.
     virtual std::vector<NodeTime> profile(PlanInputs /*inputs*/, int /*rounds*/) {
@@ -33,14 +49,6 @@ public:
 /// LibTorch's operators, one call a node: every operation, any device LibTorch has. The oracle that
 /// other backends are compared with.
 std::unique_ptr<Plan> make_reference_plan(const Graph &graph);
-
-namespace cpu {
-class PackCache;
-} // namespace cpu
-namespace cuda {
-class Gpu;
-struct WeightCache;
-} // namespace cuda
 
 /// Whether the CPU backend computes with the graph's types: it knows float32 alone.
 bool cpu_takes(const Graph &graph);

@@ -10,6 +10,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <span>
+
 namespace tvw {
 namespace {
 
@@ -36,23 +39,27 @@ class Classifier::Impl {
 public:
     explicit Impl(const ClassifierConfig &config);
 
-    std::vector<Prediction> classify(const FrameView &frame, int count, double threshold,
-                                     std::optional<Region> region);
+    std::optional<int> gpu() const { return engine_->gpu(); }
+    void classify(const FrameInput &input, int count, double threshold,
+                  std::vector<Prediction> &predictions);
 
     Weights weights;
     std::string digest;
 
 private:
-    std::vector<double> probabilities();
+    void check_categories();
+    std::span<const float> logits() const { return outputs_.front().tensor.values<float>(); }
 
-    Preprocessor preprocessor_;
-    std::vector<NamedTensor> input_;  ///< [1, 3, H, W], kept from frame to frame
-    std::vector<NamedTensor> output_; ///< likewise
     std::unique_ptr<Engine> engine_;
+    std::unique_ptr<FrameRunner> frames_;
+    // Kept from frame to frame.
+    std::vector<NamedTensor> outputs_;
+    std::vector<double> probabilities_;
+    std::vector<int> best_;
 };
 
-Classifier::Impl::Impl(const ClassifierConfig &config)
-    : weights(find_weights(config.weights)), preprocessor_(preset_of(weights), config.preprocess) {
+Classifier::Impl::Impl(const ClassifierConfig &config) : weights(find_weights(config.weights)) {
+    const ImageClassification preset = preset_of(weights);
     EngineConfig engine = engine_config(weights);
     engine.device = parse_device(config.device);
     engine.precision = parse_precision(config.precision);
@@ -62,34 +69,41 @@ Classifier::Impl::Impl(const ClassifierConfig &config)
     // LibTorch is opened only now: a checkpoint that cannot be read never pays for it.
     engine_ = engine_library().create(engine);
     engine.checkpoint.reset(); // the engine has what it needs, and packs it with the first run
-    Shape shape = preprocessor_.output_shape();
-    shape.insert(shape.begin(), 1);
-    input_.push_back({"input", HostTensor::zeros(DType::kFloat32, shape)});
+    frames_ = engine_->frame_runner(preset, config.preprocess);
     // The first run plans the model; better now than at the first frame.
-    probabilities();
+    const std::array<uint8_t, 3> black{};
+    FrameInput pixel;
+    pixel.frame.width = pixel.frame.height = 1;
+    pixel.frame.planes[0] = {black.data(), std::ssize(black)};
+    frames_->run({&pixel, 1}, outputs_);
+    check_categories();
 }
 
-std::vector<double> Classifier::Impl::probabilities() {
-    engine_->run(input_, output_);
-    const HostTensor &logits = output_.front().tensor;
+void Classifier::Impl::check_categories() {
     const auto &categories = weights.meta().categories;
-    if (categories && logits.numel() != int64_t(categories->size()))
+    if (categories && logits().size() != categories->size())
         throw Error(ErrorKind::kMismatch,
                     fmt::format("{} names {} categories, {} answers {}", weights.name(),
-                                categories->size(), weights.builder(), logits.numel()));
-    return softmax(logits.values<float>());
+                                categories->size(), weights.builder(), logits().size()));
 }
 
-std::vector<Prediction> Classifier::Impl::classify(const FrameView &frame, int count,
-                                                   double threshold, std::optional<Region> region) {
-    preprocessor_.run(frame, input_[0].tensor.mutable_values<float>(), region);
-    const std::vector<double> values = probabilities();
+void Classifier::Impl::classify(const FrameInput &input, int count, double threshold,
+                                std::vector<Prediction> &predictions) {
+    frames_->run({&input, 1}, outputs_);
+    softmax(logits(), probabilities_);
+    top_k(probabilities_, count, threshold, best_);
     const auto &categories = weights.meta().categories;
-    std::vector<Prediction> predictions;
-    for (const int id : top_k(values, count, threshold))
-        predictions.push_back(
-            {id, categories ? (*categories)[size_t(id)] : std::string(), values[size_t(id)]});
-    return predictions;
+    predictions.resize(best_.size());
+    for (size_t i = 0; i < best_.size(); ++i) {
+        const auto id = size_t(best_[i]);
+        Prediction &prediction = predictions[i];
+        prediction.class_id = best_[i];
+        if (categories)
+            prediction.label = (*categories)[id];
+        else
+            prediction.label.clear();
+        prediction.probability = probabilities_[id];
+    }
 }
 
 Classifier::Classifier(const ClassifierConfig &config) : impl_(std::make_unique<Impl>(config)) {}
@@ -104,9 +118,20 @@ const std::string &Classifier::digest() const {
     return impl_->digest;
 }
 
+std::optional<int> Classifier::gpu() const {
+    return impl_->gpu();
+}
+
 std::vector<Prediction> Classifier::classify(const FrameView &frame, int top_k, double threshold,
                                              std::optional<Region> region) {
-    return impl_->classify(frame, top_k, threshold, region);
+    std::vector<Prediction> predictions;
+    impl_->classify({frame, region}, top_k, threshold, predictions);
+    return predictions;
+}
+
+void Classifier::classify(const FrameInput &input, int top_k, double threshold,
+                          std::vector<Prediction> &predictions) {
+    impl_->classify(input, top_k, threshold, predictions);
 }
 
 } // namespace tvw

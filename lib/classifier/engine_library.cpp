@@ -48,6 +48,7 @@ std::string_view state_kind_name(StateKind kind) {
 }
 
 Engine::~Engine() = default;
+FrameRunner::~FrameRunner() = default;
 
 std::vector<NamedTensor> Engine::run(const std::vector<NamedTensor> &inputs) {
     std::vector<NamedTensor> outputs;

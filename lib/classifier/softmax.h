@@ -6,11 +6,13 @@
 
 namespace tvw {
 
+// Both write into memory that is kept from frame to frame.
+
 /// Probabilities from logits, safe for any finite values. Error(kMismatch) on NaN or infinity.
-std::vector<double> softmax(std::span<const float> logits);
+void softmax(std::span<const float> logits, std::vector<double> &probabilities);
 
 /// Indices of the `count` largest values with at least `threshold`, largest first; of equal
 /// values the lower index first.
-std::vector<int> top_k(std::span<const double> values, int count, double threshold);
+void top_k(std::span<const double> values, int count, double threshold, std::vector<int> &indices);
 
 } // namespace tvw

@@ -2,6 +2,7 @@
 // What the core finds behind tvw_engine_v1: engines on LibTorch, and graphs to look at.
 #include "backends/cuda/gpu.h"
 #include "engine/execute.h"
+#include "engine/frame_runner.h"
 #include "engine/shared_network.h"
 #include "graph/operations.h"
 #include "passes/pass.h"
@@ -40,6 +41,13 @@ public:
     int64_t num_params() const override { return network_->num_params(); }
     std::string device() const override {
         return placement_.gpu != nullptr ? placement_.gpu->name() : "cpu";
+    }
+    std::optional<int> gpu() const override {
+        return placement_.gpu != nullptr ? std::optional(placement_.gpu->index()) : std::nullopt;
+    }
+    std::unique_ptr<FrameRunner> frame_runner(const Transforms &preset,
+                                              PreprocessMode mode) override {
+        return make_frame_runner(network_, threads_, preset, mode);
     }
 
 private:

@@ -175,9 +175,9 @@ Network::Planned &Network::plan_for(const Shape &input) {
     return plans_.front();
 }
 
-void Network::run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs) {
-    const HostTensor *input = &only_input(builder_.name, inputs);
-    const auto run = [&] { plan_for(input->shape()).plan->run({&input, 1}, outputs); };
+template<typename Call>
+void Network::with_plan(const Shape &input, const Call &call) {
+    const auto run = [&] { call(*plan_for(input).plan); };
     try {
         return run();
     } catch (const cuda::OutOfMemory &error) {
@@ -187,6 +187,16 @@ void Network::run(const std::vector<NamedTensor> &inputs, std::vector<NamedTenso
     plans_.clear();
     placement_.gpu->session().empty_cache();
     run();
+}
+
+void Network::run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs) {
+    const HostTensor *input = &only_input(builder_.name, inputs);
+    with_plan(input->shape(), [&](Plan &plan) { plan.run({&input, 1}, outputs); });
+}
+
+void Network::run_filled(const Shape &input, const FillInput &fill,
+                         std::vector<NamedTensor> &outputs) {
+    with_plan(input, [&](Plan &plan) { plan.run_filled(fill, outputs); });
 }
 
 std::vector<NodeTime> Network::profile(const std::vector<NamedTensor> &inputs, int rounds) {

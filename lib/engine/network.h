@@ -43,6 +43,8 @@ public:
     /// As Engine::run. Where a GPU has too little memory, plans for other sizes are dropped and it
     /// is tried once more.
     void run(const std::vector<NamedTensor> &inputs, std::vector<NamedTensor> &outputs);
+    /// The same on a GPU for an input of this shape that `fill` writes there.
+    void run_filled(const Shape &input, const FillInput &fill, std::vector<NamedTensor> &outputs);
     std::vector<NodeTime> profile(const std::vector<NamedTensor> &inputs, int rounds);
 
     /// Parameters and buffers in the order of construction.
@@ -75,6 +77,8 @@ private:
     void load_again();
     std::unique_ptr<Plan> make_plan(const Shape &input);
     Planned &plan_for(const Shape &input);
+    template<typename Call>
+    void with_plan(const Shape &input, const Call &call);
 
     /// Where the parameters came from.
     struct Origin {

@@ -1,32 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // After the first runs a model asks for no memory, however often it runs. TVW_LONG=1: 100,000
 // times.
+#include "support/count_allocations.h"
 #include "support/suite.h"
 
 #include <tvw/engine.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <fstream>
-#include <new>
 
 #include <unistd.h>
 
 extern "C" tvw::EngineLibrary *tvw_engine_v1();
 
 namespace {
-
-std::atomic<bool> counting{false};
-std::atomic<long> allocations{0};
-
-void *allocate(size_t bytes, size_t alignment) {
-    if (counting)
-        ++allocations;
-    void *memory = nullptr;
-    if (posix_memalign(&memory, alignment, bytes) != 0)
-        throw std::bad_alloc();
-    return memory;
-}
 
 std::unique_ptr<tvw::Engine> random_engine(const char *builder) {
     tvw::EngineConfig config;
@@ -44,25 +31,6 @@ int64_t resident_pages() {
 
 } // namespace
 
-void *operator new(size_t bytes) {
-    return allocate(bytes, alignof(std::max_align_t));
-}
-void *operator new(size_t bytes, std::align_val_t alignment) {
-    return allocate(bytes, size_t(alignment));
-}
-void operator delete(void *memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void *memory, size_t /*bytes*/) noexcept {
-    std::free(memory);
-}
-void operator delete(void *memory, std::align_val_t /*alignment*/) noexcept {
-    std::free(memory);
-}
-void operator delete(void *memory, size_t /*bytes*/, std::align_val_t /*alignment*/) noexcept {
-    std::free(memory);
-}
-
 START_TEST(runs_allocate_nothing) {
     const int runs = std::getenv("TVW_LONG") != nullptr ? 100'000 : 500;
     const auto engine = random_engine("mobilenet_v3_small");
@@ -73,11 +41,11 @@ START_TEST(runs_allocate_nothing) {
         engine->run(inputs, outputs);
 
     const int64_t before = resident_pages();
-    counting = true;
-    for (int i = 0; i < runs; ++i)
-        engine->run(inputs, outputs);
-    counting = false;
-    ck_assert_int_eq(allocations, 0);
+    const long count = tvw::test::allocations_of([&] {
+        for (int i = 0; i < runs; ++i)
+            engine->run(inputs, outputs);
+    });
+    ck_assert_int_eq(count, 0);
     ck_assert_int_lt((resident_pages() - before) * getpagesize(), 1 << 20);
 }
 END_TEST

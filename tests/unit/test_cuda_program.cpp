@@ -91,6 +91,22 @@ START_TEST(bf16_is_near_the_reference) {
 }
 END_TEST
 
+START_TEST(inputs_made_for_it_are_read_as_they_lie) {
+    const c10::InferenceMode inference;
+    const HostTensor image = tvw::test::random_images(2, 64, kSeed);
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+        WeightCache cache;
+        Program program(tvw::run_passes(graph_of({"resnet18", 64})), at::kCPU, type, cache);
+        std::vector<at::Tensor> inputs = program.make_inputs();
+        ck_assert_uint_eq(inputs.size(), 1);
+        ck_assert(inputs[0].scalar_type() == type && inputs[0].sizes() == image.shape());
+        ck_assert(inputs[0].is_contiguous(at::MemoryFormat::ChannelsLast));
+        inputs[0].copy_(at::Tensor(image));
+        ck_assert(at::equal(program.run(inputs).front(), program.run({image}).front()));
+    }
+}
+END_TEST
+
 START_TEST(plans_of_two_sizes_share_their_weights) {
     const c10::InferenceMode inference;
     WeightCache cache;
@@ -131,6 +147,7 @@ END_TEST
 int main() {
     return tvw::test::run_suite("cuda program",
                                 {fp32_equals_the_reference, bf16_is_near_the_reference,
+                                 inputs_made_for_it_are_read_as_they_lie,
                                  plans_of_two_sizes_share_their_weights,
                                  the_graph_lets_go_of_its_constants,
                                  images_and_weights_of_convolutions_have_their_channels_last},

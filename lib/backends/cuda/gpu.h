@@ -35,12 +35,15 @@ public:
     /// "cuda:0 (NVIDIA H100 80GB HBM3)"
     std::string name() const;
 
-    /// Runs `job` on the session's stream and waits for what it enqueued. OutOfMemory where memory
+    /// Runs `job` on the session's stream and waits for what it enqueued, even if it throws.
+    /// OutOfMemory where memory
     /// ran out. Any other error of CUDA is final: what has been enqueued is lost and nothing will
     /// run on this GPU until the process ends, so this and all later calls fail with that error.
     void run(const std::function<void()> &job);
 
 private:
+    void run_to_the_end(const std::function<void()> &job);
+
     int index_;
     Session &session_;
     std::string failure_; ///< not empty after an error that is final

@@ -35,6 +35,17 @@ at::ScalarType scalar_type(Precision precision) {
     return at::kFloat;
 }
 
+DType dtype_of(at::ScalarType type) {
+    switch (type) {
+    case at::kHalf:
+        return DType::kFloat16;
+    case at::kBFloat16:
+        return DType::kBFloat16;
+    default:
+        return DType::kFloat32;
+    }
+}
+
 /// Everything that touches LibTorch goes within: no gradients, and no warnings printed.
 struct TorchScope {
     SilentWarnings silence;
@@ -70,20 +81,42 @@ private:
     bool matrices_;
 };
 
-/// The same values in memory that the GPU reads and writes by itself, and on the GPU.
-struct Staged {
-    Staged(const Shape &shape, at::Device gpu)
-        : host(at::empty(shape, at::TensorOptions(at::kFloat).pinned_memory(true))),
-          device(at::zeros(shape, at::TensorOptions(gpu).dtype(at::kFloat))) {}
+/// A tensor of the host on its way: in memory that the GPU reads by itself, and on the GPU.
+class Staging {
+public:
+    /// For tensors that become `target`.
+    explicit Staging(const at::Tensor &target)
+        : host_(at::empty(target.sizes(), at::TensorOptions(at::kFloat).pinned_memory(true))),
+          device_(at::empty(target.sizes(), at::TensorOptions(target.device()).dtype(at::kFloat))) {
+    }
 
-    at::Tensor host;
-    at::Tensor device;
+    /// Enqueues the copies. What was enqueued before is done.
+    void send(const HostTensor &source, at::Tensor &target) {
+        const HostTensor packed = source.contiguous();
+        const auto values = packed.values<float>();
+        std::memcpy(host_.mutable_data_ptr(), values.data(), values.size_bytes());
+        device_.copy_(host_, /*non_blocking=*/true);
+        target.copy_(device_); // into its type and layout, in one pass
+    }
+
+private:
+    at::Tensor host_;
+    at::Tensor device_;
 };
+
+/// Where frames are written: an image with its channels last, as Program::make_inputs has it.
+ImageTensor image_tensor(at::Tensor &image) {
+    if (!image.is_contiguous(at::MemoryFormat::ChannelsLast))
+        throw Error(ErrorKind::kInternal, "the network's input is no image");
+    return {image.mutable_data_ptr(), image.numel(), dtype_of(image.scalar_type()),
+            ImageLayout::kChannelsLast};
+}
 
 class CudaPlan : public Plan {
 public:
     CudaPlan(Graph graph, Gpu &gpu, Precision precision, WeightCache &cache);
     void run(PlanInputs inputs, std::vector<NamedTensor> &outputs) override;
+    void run_filled(const FillInput &fill, std::vector<NamedTensor> &outputs) override;
     std::vector<NodeTime> profile(PlanInputs /*inputs*/, int /*rounds*/) override {
         throw Error(ErrorKind::kNotSupported,
                     "nodes are not measured on a GPU: take the device \"cpu\"");
@@ -92,13 +125,14 @@ public:
 private:
     void record();
     void compute();
+    void answer();
     void hand_over(std::vector<NamedTensor> &outputs) const;
 
     Gpu &gpu_;
     Precision precision_;
     std::optional<Program> program_;
-    std::vector<Staged> inputs_;
-    std::vector<at::Tensor> read_; ///< those of inputs_ on the GPU
+    std::vector<at::Tensor> inputs_;              ///< what the program reads
+    std::vector<std::optional<Staging>> staging_; ///< made when tensors first come from the host
     std::vector<at::Tensor> results_;
     std::vector<at::Tensor> answers_; ///< the results in the host's memory
     std::unique_ptr<Recording> recording_;
@@ -111,12 +145,10 @@ CudaPlan::CudaPlan(Graph graph, Gpu &gpu, Precision precision, WeightCache &cach
     const at::Device device(at::kCUDA, c10::DeviceIndex(gpu.index()));
     gpu_.run([&] {
         program_.emplace(std::move(graph), device, scalar_type(precision), cache);
-        for (const Node &node : program_->graph().nodes()) {
-            if (std::holds_alternative<op::Input>(node.op))
-                read_.push_back(inputs_.emplace_back(node.type.shape, device).device);
-        }
+        inputs_ = program_->make_inputs();
+        staging_.resize(inputs_.size());
         // The first run sets libraries up, which nothing may do while it is recorded.
-        results_ = program_->run(read_);
+        results_ = program_->run(inputs_);
         for (const at::Tensor &result : results_)
             answers_.push_back(at::empty(
                 result.sizes(), at::TensorOptions(result.scalar_type()).pinned_memory(true)));
@@ -130,7 +162,7 @@ void CudaPlan::record() {
     gpu_.session().empty_cache();
     gpu_.run([this] {
         try {
-            recording_ = gpu_.session().record([this] { results_ = program_->run(read_); });
+            recording_ = gpu_.session().record([this] { results_ = program_->run(inputs_); });
         } catch (const c10::OutOfMemoryError &) {
             throw;
         } catch (const c10::Error &error) {
@@ -149,22 +181,34 @@ void CudaPlan::compute() {
         return;
     }
     const ProductScope products(precision_);
-    results_ = program_->run(read_);
+    results_ = program_->run(inputs_);
+}
+
+/// Enqueues all that comes after the input.
+void CudaPlan::answer() {
+    compute();
+    for (size_t i = 0; i < answers_.size(); ++i)
+        answers_[i].copy_(results_[i], /*non_blocking=*/true);
 }
 
 void CudaPlan::run(PlanInputs inputs, std::vector<NamedTensor> &outputs) {
     const TorchScope torch;
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-        const HostTensor packed = inputs[i]->contiguous();
-        const auto values = packed.values<float>();
-        std::memcpy(inputs_[i].host.mutable_data_ptr(), values.data(), values.size_bytes());
-    }
     gpu_.run([&] {
-        for (const Staged &input : inputs_)
-            input.device.copy_(input.host, /*non_blocking=*/true);
-        compute();
-        for (size_t i = 0; i < answers_.size(); ++i)
-            answers_[i].copy_(results_[i], /*non_blocking=*/true);
+        for (size_t i = 0; i < inputs_.size(); ++i) {
+            if (!staging_[i])
+                staging_[i].emplace(inputs_[i]);
+            staging_[i]->send(*inputs[i], inputs_[i]);
+        }
+        answer();
+    });
+    hand_over(outputs);
+}
+
+void CudaPlan::run_filled(const FillInput &fill, std::vector<NamedTensor> &outputs) {
+    const TorchScope torch;
+    gpu_.run([&] {
+        fill(image_tensor(inputs_.front()));
+        answer();
     });
     hand_over(outputs);
 }

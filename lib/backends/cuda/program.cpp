@@ -124,6 +124,18 @@ at::Tensor Program::call(ValueId id, const std::vector<at::Tensor> &arguments) {
     return call_operator(op, arguments, {});
 }
 
+std::vector<at::Tensor> Program::make_inputs() const {
+    std::vector<at::Tensor> inputs;
+    for (size_t id = 0; id < steps_.size(); ++id) {
+        const Node &node = graph_.nodes()[id];
+        if (is_input(node))
+            inputs.push_back(
+                laid_out(at::zeros(node.type.shape, at::TensorOptions(device_).dtype(type_)),
+                         steps_[id].image));
+    }
+    return inputs;
+}
+
 std::vector<at::Tensor> Program::run(const std::vector<at::Tensor> &inputs) {
     std::vector<at::Tensor> values(steps_.size());
     std::vector<at::Tensor> arguments;

@@ -25,8 +25,12 @@ public:
     /// computed are of `type`, a floating-point one.
     Program(Graph graph, at::Device device, at::ScalarType type, WeightCache &cache);
 
-    /// Enqueues everything. Inputs are float32 on the device in C order, one for each of the
-    /// graph's; outputs are what the graph says, contiguous on the device.
+    /// Zeros on the device for each of the graph's inputs, in the type and layout that the first
+    /// operations read: passed to run(), they cost no pass of their own.
+    std::vector<at::Tensor> make_inputs() const;
+
+    /// Enqueues everything. Inputs are on the device, one for each of the graph's, in any type and
+    /// layout; outputs are what the graph says, contiguous on the device.
     std::vector<at::Tensor> run(const std::vector<at::Tensor> &inputs);
 
     const Graph &graph() const { return graph_; }

@@ -26,6 +26,22 @@ void quietly(const std::function<void()> &call) {
     call();
 }
 
+/// What a job enqueued is done when this returns, also where the job failed: its caller may free
+/// what the GPU reads.
+void Gpu::run_to_the_end(const std::function<void()> &job) {
+    try {
+        session_.run(job);
+    } catch (...) {
+        try {
+            session_.synchronize();
+        } catch (
+            const c10::Error &) { // the next call is told of it; why the job failed comes first
+        }
+        throw;
+    }
+    session_.synchronize();
+}
+
 void Gpu::run(const std::function<void()> &job) {
     if (!failure_.empty())
         throw Error(ErrorKind::kInternal, failure_);
@@ -37,8 +53,7 @@ void Gpu::run(const std::function<void()> &job) {
                                first_line(error.what()) + ")");
     };
     try {
-        session_.run(job);
-        session_.synchronize();
+        run_to_the_end(job);
     } catch (const c10::OutOfMemoryError &error) {
         throw out_of_memory(error);
     } catch (const c10::AcceleratorError &error) {

@@ -58,10 +58,17 @@ public:
     /// SHA-256 of the checkpoint in use.
     const std::string &digest() const;
 
+    /// The index of the GPU where it runs, in whose memory frames may lie as well; none: the CPU.
+    std::optional<int> gpu() const;
+
     /// The `top_k` most probable classes with at least `threshold`, best first.
     /// Error(kMismatch) if the model answers NaN or infinity.
     std::vector<Prediction> classify(const FrameView &frame, int top_k = 5, double threshold = 0,
                                      std::optional<Region> region = {});
+    /// The same over earlier predictions: on the CPU nothing is allocated for further frames of
+    /// one size.
+    void classify(const FrameInput &input, int top_k, double threshold,
+                  std::vector<Prediction> &predictions);
 
 private:
     class Impl;

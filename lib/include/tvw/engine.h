@@ -3,12 +3,15 @@
 
 #include <tvw/checkpoint.h>
 #include <tvw/export.h>
+#include <tvw/frame.h>
 #include <tvw/tensor.h>
+#include <tvw/transforms.h>
 #include <tvw/weights.h>
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +80,20 @@ struct NodeTime {
     Shape shape;            ///< of the result
 };
 
+/// Frames in, a model's outputs out: frames become its input where it runs, on a GPU without a
+/// tensor in the host's memory. One thread at a time.
+class TVW_API FrameRunner {
+public:
+    virtual ~FrameRunner();
+
+    /// A batch of one image for each frame, which all get one size. Outputs as Engine::run has
+    /// them. Frames may lie in the host's memory or in that of the GPU where the model runs; nobody
+    /// reads them after the call. On the CPU nothing is allocated for frames of one size and
+    /// number. Errors: as Preprocessor::run and Engine::run, and kInvalidArgument for images of
+    /// different sizes and frames in another GPU's memory.
+    virtual void run(std::span<const FrameInput> frames, std::vector<NamedTensor> &outputs) = 0;
+};
+
 /// One model ready to run. Any thread may call; calls are taken in order.
 class TVW_API Engine {
 public:
@@ -95,6 +112,12 @@ public:
     virtual int64_t num_params() const = 0;
     /// Where it runs: "cpu", or "cuda:0 (NVIDIA H100 80GB HBM3)".
     virtual std::string device() const = 0;
+    /// The index of the GPU where it runs; none: the CPU.
+    virtual std::optional<int> gpu() const = 0;
+    /// One for each stream; it keeps the model alive. Where frames are preprocessed is a line of
+    /// the log. Error(kInvalidArgument) as Preprocessor; Error(kNotSupported) for presets of clips.
+    virtual std::unique_ptr<FrameRunner> frame_runner(const Transforms &preset,
+                                                      PreprocessMode mode) = 0;
 };
 
 /// Which graph to print, and how.
