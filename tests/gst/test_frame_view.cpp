@@ -151,7 +151,9 @@ END_TEST
 
 int main(int argc, char **argv) {
     gst_init(&argc, &argv);
-    return run_suite("frame view",
-                     {colours_are_those_of_gstreamers_own_converter,
-                      planes_lie_in_the_buffers_own_memory, chroma_sits_where_the_caps_say});
+    const int status = run_suite("frame view", {colours_are_those_of_gstreamers_own_converter,
+                                                planes_lie_in_the_buffers_own_memory,
+                                                chroma_sits_where_the_caps_say});
+    gst_deinit(); // when the leak tracer reports
+    return status;
 }
