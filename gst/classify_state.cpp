@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "classify_state.h"
 
+#include <tvw/engine.h>
 #include <tvw/error.h>
 #include <tvw/weights.h>
 
@@ -29,6 +30,16 @@ std::string chosen_weights(const Properties &properties) {
     return weights.default_member()->name();
 }
 
+/// What a device asks for; none as well for what is no device, of which start() tells.
+std::optional<int> wanted_gpu(const std::string &device) {
+    try {
+        const Device wanted = parse_device(device);
+        return wanted.type == Device::Type::kCpu ? std::nullopt : std::optional(wanted.index);
+    } catch (const Error &) {
+        return std::nullopt;
+    }
+}
+
 } // namespace
 
 Properties ClassifyState::properties() const {
@@ -52,11 +63,21 @@ void ClassifyState::start() {
     config.threads = int(properties.threads);
     config.preprocess = properties.preprocess;
     classifier_ = std::make_unique<Classifier>(config);
+    place_ = classifier_->gpu().value_or(kOnCpu);
     failing_ = false;
+    copying_ = false;
     forget();
 }
 
+std::optional<int> ClassifyState::gpu() const {
+    const int place = place_;
+    if (place == kNotStarted)
+        return wanted_gpu(properties().device);
+    return place == kOnCpu ? std::nullopt : std::optional(place);
+}
+
 void ClassifyState::stop() {
+    place_ = kNotStarted;
     classifier_.reset();
     forget();
 }
@@ -96,6 +117,10 @@ void ClassifyState::infer(const FrameView &frame, std::optional<Region> visible,
 
 bool ClassifyState::first_failure(bool failed) {
     return !std::exchange(failing_, failed) && failed;
+}
+
+bool ClassifyState::first_copy() {
+    return !std::exchange(copying_, true);
 }
 
 } // namespace tvw::gst

@@ -6,6 +6,7 @@
 
 #include <gst/video/video.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -55,6 +56,9 @@ public:
     void start();
     void stop();
 
+    /// The GPU where the model runs, or would run, if it is a GPU; none: the CPU. From any thread.
+    std::optional<int> gpu() const;
+
     void set_info(const GstVideoInfo &info);
     const GstVideoInfo &info() const { return info_; }
 
@@ -73,15 +77,23 @@ public:
 
     /// Notes whether a frame had no usable answer; true for the first of several that had none.
     bool first_failure(bool failed);
+    /// True once after each start: of frames that must be copied, the first.
+    bool first_copy();
 
 private:
+    /// Where the model runs, as gpu() answers.
+    static constexpr int kNotStarted = -2;
+    static constexpr int kOnCpu = -1;
+
     mutable std::mutex mutex_;
     Properties properties_;
+    std::atomic<int> place_ = kNotStarted; ///< or the index of a GPU
     std::unique_ptr<Classifier> classifier_;
     GstVideoInfo info_{};
     std::optional<FrameResult> result_;
     std::optional<unsigned> since_inference_; ///< frames; none: the next is due
     bool failing_ = false;
+    bool copying_ = false;
 };
 
 } // namespace tvw::gst

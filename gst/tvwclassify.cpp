@@ -11,6 +11,9 @@
  * Results appear as a #GstCustomMeta named `TvwClassificationMeta`, as an element message
  * `tvw-classification` for each inferred frame, and, from GStreamer 1.24, as a GstAnalytics class.
  *
+ * Where the model runs on a GPU, frames are taken from its memory as well (`memory:CUDAMemory`), if
+ * GStreamer's CUDA library was there when the plugin was built.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 -m v4l2src ! tvwclassify weights=ResNet50_Weights.DEFAULT ! tvwoverlay !
@@ -25,12 +28,15 @@
 #include "classification_meta.h"
 #include "classify_properties.h"
 #include "classify_state.h"
+#include "cuda_memory.h"
 #include "guard.h"
+#include "video_caps.h"
 #include "video_frame_view.h"
 
 #include <tvw/error.h>
 
 using tvw::gst::ClassifyState;
+using tvw::gst::FramePlace;
 using tvw::gst::guarded;
 using tvw::gst::Phase;
 using tvw::gst::Properties;
@@ -47,11 +53,6 @@ G_DEFINE_TYPE(TvwClassify, tvw_classify, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE(tvwclassify, "tvwclassify", GST_RANK_NONE, TVW_TYPE_CLASSIFY)
 
 namespace {
-
-GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
-    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(TVW_VIDEO_FORMATS)));
-GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
-    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(TVW_VIDEO_FORMATS)));
 
 ClassifyState &state_of(gpointer object) {
     return *TVW_CLASSIFY(object)->state;
@@ -72,6 +73,43 @@ void get_property(GObject *object, guint id, GValue *value, GParamSpec *) {
     guarded(object, Phase::kStart, false, [&] {
         fetch_property(state_of(object).properties(), id, value);
         return true;
+    });
+}
+
+GstStateChangeReturn change_state(GstElement *element, GstStateChange change) {
+    // Before the elements upstream, which get ready later and take the context that is there.
+    if (change == GST_STATE_CHANGE_NULL_TO_READY) {
+        guarded(element, Phase::kStart, false, [&] {
+            if (const std::optional<int> gpu = state_of(element).gpu())
+                tvw::gst::share_cuda_context(element, *gpu);
+            return true;
+        });
+    }
+    return GST_ELEMENT_CLASS(tvw_classify_parent_class)->change_state(element, change);
+}
+
+gboolean query(GstBaseTransform *transform, GstPadDirection direction, GstQuery *query) {
+    const bool answered =
+        GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT && guarded(transform, Phase::kStart, false, [&] {
+            const std::optional<int> gpu = state_of(transform).gpu();
+            return gpu && tvw::gst::answer_context_query(GST_ELEMENT(transform), query, *gpu);
+        });
+    if (answered)
+        return TRUE;
+    return GST_BASE_TRANSFORM_CLASS(tvw_classify_parent_class)->query(transform, direction, query);
+}
+
+/// What comes in goes out; from a GPU's memory, if the model runs there.
+GstCaps *transform_caps(GstBaseTransform *transform, GstPadDirection, GstCaps *caps,
+                        GstCaps *filter) {
+    return guarded(transform, Phase::kStart, static_cast<GstCaps *>(nullptr), [&] {
+        GstCaps *result = state_of(transform).gpu() ? gst_caps_ref(caps)
+                                                    : tvw::gst::new_caps_without_cuda_memory(caps);
+        if (!filter)
+            return result;
+        GstCaps *wanted = gst_caps_intersect_full(filter, result, GST_CAPS_INTERSECT_FIRST);
+        gst_caps_unref(result);
+        return wanted;
     });
 }
 
@@ -120,9 +158,15 @@ gboolean sink_event(GstBaseTransform *transform, GstEvent *event) {
 void infer(GstBaseTransform *transform, ClassifyState &state, GstBuffer *buffer) {
     const std::optional<uint64_t> pts =
         GST_BUFFER_PTS_IS_VALID(buffer) ? std::optional(GST_BUFFER_PTS(buffer)) : std::nullopt;
-    const tvw::gst::MappedFrame frame(state.info(), buffer, GST_MAP_READ);
+    const FramePlace place = tvw::gst::place_of(buffer, state.gpu());
+    if (place == FramePlace::kOtherContext && state.first_copy())
+        GST_WARNING_OBJECT(transform, "frames lie in another CUDA context than the model's, and "
+                                      "are copied through the host's memory");
+    const tvw::gst::MappedFrame frame(state.info(), buffer, tvw::gst::read_flags(place));
+    tvw::FrameView view = frame.view();
+    view.gpu = tvw::gst::gpu_memory(buffer, place, state.gpu());
     try {
-        state.infer(frame.view(), tvw::gst::visible_region(buffer), pts);
+        state.infer(view, tvw::gst::visible_region(buffer), pts);
     } catch (const tvw::Error &error) {
         if (error.kind() != tvw::ErrorKind::kMismatch)
             throw;
@@ -153,6 +197,13 @@ GstFlowReturn transform_ip(GstBaseTransform *transform, GstBuffer *buffer) {
     });
 }
 
+void add_pad_template(GstElementClass *element_class, const char *name, GstPadDirection direction) {
+    GstCaps *caps = tvw::gst::new_video_caps();
+    gst_element_class_add_pad_template(element_class,
+                                       gst_pad_template_new(name, direction, GST_PAD_ALWAYS, caps));
+    gst_caps_unref(caps);
+}
+
 void finalize(GObject *object) {
     delete TVW_CLASSIFY(object)->state;
     G_OBJECT_CLASS(tvw_classify_parent_class)->finalize(object);
@@ -180,12 +231,15 @@ static void tvw_classify_class_init(TvwClassifyClass *klass) {
     gst_element_class_set_static_metadata(
         element_class, "torchvision classifier", "Filter/Analyzer/Video",
         "Labels video frames with a torchvision checkpoint", "The tvw authors");
-    gst_element_class_add_static_pad_template(element_class, &sink_template);
-    gst_element_class_add_static_pad_template(element_class, &src_template);
+    element_class->change_state = change_state;
+    add_pad_template(element_class, "sink", GST_PAD_SINK);
+    add_pad_template(element_class, "src", GST_PAD_SRC);
 
     GstBaseTransformClass *transform_class = GST_BASE_TRANSFORM_CLASS(klass);
     transform_class->start = start;
     transform_class->stop = stop;
+    transform_class->query = query;
+    transform_class->transform_caps = transform_caps;
     transform_class->set_caps = set_caps;
     transform_class->sink_event = sink_event;
     transform_class->transform_ip = transform_ip;

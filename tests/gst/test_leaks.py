@@ -8,7 +8,7 @@ import pytest
 
 from conftest import TESTS, element_environment
 
-PROGRAMS = ["errors", "frame_view", "overlay", "pipelines", "results", "stream"]
+PROGRAMS = ["errors", "frame_view", "memory", "overlay", "pipelines", "results", "stream"]
 LEAK = re.compile(r"object-alive, type-name=\(string\)(\w+), address=\(gpointer\)0x.*")
 
 
