@@ -156,6 +156,7 @@ case $action in
         mkdir -p "$build_dir/gpu"
         status=0
         if [ "$only" != bench ]; then
+            "$build_dir/tests/gpu/gpu_frames" | tee "$build_dir/gpu/frames.txt" || status=1
             "$build_dir/tests/gpu/gpu_parity" | tee "$build_dir/gpu/parity.txt" || status=1
         fi
         if [ "$only" != parity ]; then

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Images a second on a GPU, against PyTorch, torch.compile and, if installed, ONNX Runtime.
+"""Images a second on a GPU, against PyTorch, torch.compile and, if installed, ONNX Runtime and
+TensorRT; before that, microseconds that frames take to become a model's input.
 
     python3 tests/gpu/bench.py BUILD
 
-tests/gpu.sh calls it. Everything is measured as a caller sees it: images in the host's memory in,
+tests/gpu.sh calls it. Of networks everything is measured as a caller sees it: images in the host's memory in,
 answers in the host's memory out. Engines take turns, so that a GPU that slows down slows all; of
 each the median of all turns counts. All have the same parameters, and their answers are compared
 first. In fp32 nobody uses TF32."""
 
 import io
 import json
+import pathlib
 import statistics
+import subprocess
 import sys
 import time
 
@@ -71,28 +74,72 @@ class Compiled(Torch):
     compiled = True
 
 
+def onnx_bytes(model, example):
+    file = io.BytesIO()
+    torch.onnx.export(model.to("cuda", example.dtype), (example,), file, dynamo=False)
+    return file.getvalue()
+
+
 class OnnxRuntime(Torch):
     def __init__(self, _program, _builder, _file, precision, batch, model):
         import onnxruntime
 
         if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-            raise ImportError("ONNX Runtime has no CUDA here")
+            raise ImportError("this ONNX Runtime has no CUDA")
         self.dtype = PRECISIONS[precision]
         self.image = torch.randn(batch, 3, 224, 224)
-        file = io.BytesIO()
-        example = self.image.to("cuda", self.dtype)
-        torch.onnx.export(model.to("cuda", self.dtype), (example,), file, dynamo=False)
-        options = {"use_tf32": 0}
         self.session = onnxruntime.InferenceSession(
-            file.getvalue(), providers=[("CUDAExecutionProvider", options)]
+            onnx_bytes(model, self.image.to("cuda", self.dtype)),
+            providers=[("CUDAExecutionProvider", {"use_tf32": 0})],
         )
+        if "CUDAExecutionProvider" not in self.session.get_providers():
+            raise ImportError("ONNX Runtime's CUDA does not load")
 
     def answer(self, image):
         name = self.session.get_inputs()[0].name
         return torch.from_numpy(self.session.run(None, {name: image.to(self.dtype).numpy()})[0])
 
 
-ENGINES = {"tvw": Tvw, "torch": Torch, "torch.compile": Compiled, "onnxruntime": OnnxRuntime}
+class TensorRt(Torch):
+    """Of the types in the ONNX file, without TF32; batches have one size."""
+
+    def __init__(self, _program, _builder, _file, precision, batch, model):
+        import tensorrt
+
+        self.dtype = PRECISIONS[precision]
+        self.image = torch.randn(batch, 3, 224, 224).pin_memory()
+        self.input = self.image.to("cuda", self.dtype)
+        logger = tensorrt.Logger(tensorrt.Logger.ERROR)
+        builder = tensorrt.Builder(logger)
+        typed = 1 << int(tensorrt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+        network = builder.create_network(typed)
+        parser = tensorrt.OnnxParser(network, logger)
+        if not parser.parse(onnx_bytes(model, self.input)):
+            raise RuntimeError(f"TensorRT cannot read it: {parser.get_error(0)}")
+        config = builder.create_builder_config()
+        config.clear_flag(tensorrt.BuilderFlag.TF32)
+        plan = builder.build_serialized_network(network, config)
+        self.engine = tensorrt.Runtime(logger).deserialize_cuda_engine(plan)
+        self.context = self.engine.create_execution_context()
+        self.output = torch.empty(batch, 1000, device="cuda", dtype=self.dtype)
+        for i, tensor in enumerate((self.input, self.output)):
+            self.context.set_tensor_address(self.engine.get_tensor_name(i), tensor.data_ptr())
+        self.stream = torch.cuda.Stream()
+
+    def answer(self, image):
+        with torch.cuda.stream(self.stream):
+            self.input.copy_(image.to("cuda", non_blocking=True))
+            self.context.execute_async_v3(self.stream.cuda_stream)
+            return self.output.float().cpu()
+
+
+ENGINES = {
+    "tvw": Tvw,
+    "torch": Torch,
+    "torch.compile": Compiled,
+    "onnxruntime": OnnxRuntime,
+    "tensorrt": TensorRt,
+}
 
 
 def make(name, *arguments):
@@ -154,8 +201,27 @@ def measure(program, builder, precision, batch, state):
     return {"images_per_second": speeds, "errors": errors, "good": good}
 
 
+def measure_frames(build):
+    """Rows of frame_speed, with the part of what the bound allows that is reached."""
+    command = pathlib.Path(build) / "tests" / "gpu" / "frame_speed"
+    lines = subprocess.run([command], check=True, capture_output=True, text=True).stdout
+    print("microseconds a frame to a model's input of 224x224: waiting for each batch, and queued")
+    print(f"{'frames in':10}{'format':7}{'size':>11}{'mode':>7}{'batch':>6}"
+          f"{'waiting':>10}{'queued':>10}{'bound':>10}{'share':>8}")
+    rows = []
+    for row in map(json.loads, lines.splitlines()):
+        row["share"] = row["bound_us"] / row["us_queued"]
+        rows.append(row)
+        size = f"{row['width']}x{row['height']}"
+        print(f"{row['frames']:10}{row['format']:7}{size:>11}{row['mode']:>7}{row['batch']:6}"
+              f"{row['us']:10.1f}{row['us_queued']:10.1f}{row['bound_us']:10.1f}"
+              f"{100 * row['share']:7.0f}%")
+    return rows
+
+
 def main():
     program = Program(sys.argv[1])
+    frames = measure_frames(sys.argv[1])
     # As exact as tvw's fp32: PyTorch's convolutions use TF32 unless told otherwise.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -177,7 +243,8 @@ def main():
                 mark = "" if row["good"] else f"  differs by {row['errors']['tvw']:.1e}"
                 print(f"{builder:20}{precision:6}{batch:6}{columns}{mark}", flush=True)
                 failed += not row["good"]
-    text = json.dumps({"gpu": torch.cuda.get_device_name(), "rows": report}, indent=1)
+    result = {"gpu": torch.cuda.get_device_name(), "frames": frames, "rows": report}
+    text = json.dumps(result, indent=1)
     (program.folder / "bench.json").write_text(text + "\n")
     sys.exit(1 if failed else 0)
 

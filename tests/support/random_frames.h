@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 #include <random>
+#include <span>
 #include <vector>
 
 namespace tvw::test {
@@ -99,6 +100,17 @@ public:
 
     const FrameView &view() const { return view_; }
     const FormatLayout &layout() const { return *layout_; }
+    /// The same frame elsewhere: `copy(bytes)` answers where the bytes of a plane are there.
+    template<typename Copy>
+    FrameView copied(const Copy &copy) const {
+        FrameView view = view_;
+        for (size_t i = 0; i < planes_.size(); ++i) {
+            const auto &[memory, bytes] = planes_[i];
+            const uint8_t *there = copy(std::span<const uint8_t>(memory.get(), bytes));
+            view.planes[i].data = there + (view_.planes[i].data - memory.get());
+        }
+        return view;
+    }
 
 private:
     void add_plane(size_t index, ptrdiff_t row, int rows, Random &random) {
@@ -112,12 +124,16 @@ private:
         const uint8_t *first = memory.get() + offset;
         view_.planes[index] =
             upside_down ? Plane{first + stride * (rows - 1), -stride} : Plane{first, stride};
-        memory_.push_back(std::move(memory));
+        planes_.push_back({std::move(memory), bytes});
     }
 
+    struct PlaneMemory {
+        std::unique_ptr<uint8_t[]> memory;
+        size_t bytes;
+    };
     const FormatLayout *layout_;
     FrameView view_;
-    std::vector<std::unique_ptr<uint8_t[]>> memory_;
+    std::vector<PlaneMemory> planes_;
 };
 
 /// A rectangle inside the frame; one in three times all of it.
