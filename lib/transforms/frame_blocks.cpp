@@ -21,13 +21,14 @@ void make_room(std::vector<T> &memory, size_t count) {
 /// Whether the components are bytes of one pixel in one plane; `*base` is the first of them.
 bool are_packed(const Component *components, size_t count, const uint8_t **base) {
     const auto before = [](const Component &a, const Component &b) { return a.data < b.data; };
-    const auto [first, last] = std::minmax_element(components, components + count, before);
-    *base = first->data;
+    const auto [lowest, highest] = std::minmax_element(components, components + count, before);
+    const Component &first = *lowest;
+    *base = first.data;
     return std::all_of(components, components + count,
                        [&](const Component &c) {
-                           return c.stride == first->stride && c.step == first->step;
+                           return c.stride == first.stride && c.step == first.step;
                        }) &&
-           last->data - first->data < first->step;
+           highest->data - first.data < first.step;
 }
 
 /// Bytes from where a group of samples in one plane begins to the component's first.

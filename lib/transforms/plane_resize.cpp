@@ -65,7 +65,7 @@ void PlaneResize::read_block(size_t first) {
 template<typename T>
 void PlaneResize::row(size_t y, T *dst) {
     const ResampleWindow &window = y_.windows[y];
-    for (; ready_ < size_t(window.first + window.count); ready_ += blocks_->rows())
+    for (; ready_ < size_t(window.first) + size_t(window.count); ready_ += blocks_->rows())
         read_block(ready_);
     for (size_t k = 0; k < size_t(window.count); ++k)
         taps_[k] = &ring_[(size_t(window.first) + k) % ring_rows_ * row_floats_];

@@ -12,9 +12,9 @@ namespace {
 /// Channels that are expanded at a time: those of a panel, and a cache line of a pixel.
 constexpr int64_t kSlice = kPanel;
 /// Of expanded rows at a time: half of a small second-level cache.
-constexpr int64_t kBandFloats = 64 * 1024;
+constexpr int64_t kBandFloats = int64_t{64} * 1024;
 /// Results below stay in the caches of two cores as they are.
-constexpr int64_t kLeastFloats = 256 * 1024;
+constexpr int64_t kLeastFloats = int64_t{256} * 1024;
 /// Units of work for each thread at least, since threads are not equally fast.
 constexpr int64_t kUnitsOfThread = 8;
 

@@ -113,7 +113,7 @@ void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const L
 /// needs all weights of a group, so these must be near.
 std::optional<View> direct_input(Planner &planner, const op::Conv2d &conv, const Layer &layer) {
     constexpr int64_t kMostPlanes = 4;
-    constexpr int64_t kMostWeights = 32 * 1024;
+    constexpr int64_t kMostWeights = int64_t{32} * 1024;
     const ValueId input = layer.node.inputs[0];
     if (numel(layer.weight->shape()) / conv.groups > kMostWeights)
         return std::nullopt;

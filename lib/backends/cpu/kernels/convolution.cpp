@@ -36,7 +36,7 @@ struct ConvolutionCall {
 };
 
 // Half of a small second-level cache.
-constexpr int64_t kCacheFloats = 64 * 1024;
+constexpr int64_t kCacheFloats = int64_t{64} * 1024;
 // Each chunk reads all weights; fewer pixels would wait for them.
 constexpr int64_t kLeastPixels = 48;
 // Fewer chunks for each thread are not worth taking apart.

@@ -64,7 +64,7 @@ int64_t DirectConvolution::lines_of(int64_t rows) const {
 }
 
 DirectConvolution::Bands DirectConvolution::bands(int threads) const {
-    constexpr int64_t kCacheFloats = 64 * 1024; // half of a small second-level cache
+    constexpr int64_t kCacheFloats = int64_t{64} * 1024; // half of a small second-level cache
     // Lines that two bands need are copied twice, so bands of one row would copy most of them.
     constexpr int64_t kLeastRows = 2;
     constexpr int64_t kBandsAThread = 4;

@@ -194,7 +194,7 @@ void multiply_block(const Block &block) {
 
     const float *base[(kRows + 2) / 3];
     for (int i = 0; i < (kRows + 2) / 3; ++i)
-        base[i] = block.a + 3 * i * block.a_stride;
+        base[i] = block.a + int64_t{3} * i * block.a_stride;
     const float *b = block.b;
     const int64_t second = block.b_second;
     int64_t index[3] = {0, block.a_stride, 2 * block.a_stride};
@@ -327,10 +327,10 @@ inline Finish finish_for(int activation) {
 }
 
 // Rows · depth that pass by each strip: half of a small second-level cache.
-constexpr int64_t kChunkFloats = 64 * 1024;
+constexpr int64_t kChunkFloats = int64_t{64} * 1024;
 constexpr int64_t kFewRows = 3;
 // Products of a task, which takes about a microsecond: enough to be worth fetching.
-constexpr int64_t kLeastProducts = 48 * 1024;
+constexpr int64_t kLeastProducts = int64_t{48} * 1024;
 
 /// Panels that are read side by side for so few rows that reading takes longer than multiplying:
 /// processors fetch ahead in every page that is read in order, and more from several at once than
@@ -377,7 +377,7 @@ template<int kRows>
 void stream_groups(const Product &p, int64_t begin, int64_t end) {
     constexpr int kPanels = panels_side_by_side(kRows);
     const Finish finish = finish_for(activation_number(p.epilogue.activation));
-    HWY_ALIGN float sums[kRows * kPanels * kPanel];
+    HWY_ALIGN float sums[int64_t{kRows} * kPanels * kPanel];
     const auto columns = [&](int64_t panel, int panels) {
         const int64_t first = panel * kPanel;
         const auto at = [first](const float *values) { return values ? values + first : nullptr; };
@@ -514,7 +514,7 @@ public:
     }
 
     static int64_t most_rows(const Product &p) {
-        return std::max<int64_t>(kChunkFloats / p.in, 8 * kMaxRows);
+        return std::max(kChunkFloats / p.in, int64_t{8} * kMaxRows);
     }
 
 private:

@@ -267,7 +267,7 @@ namespace tvw::cpu {
 namespace {
 
 /// Images of fewer floats than this are passed over before a team wakes.
-constexpr int64_t kWorthATeam = 16 * 1024;
+constexpr int64_t kWorthATeam = int64_t{16} * 1024;
 
 HWY_EXPORT(run_max_pool);
 HWY_EXPORT(run_average_pool);

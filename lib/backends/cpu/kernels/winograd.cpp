@@ -50,13 +50,13 @@ struct WinogradCall {
 };
 
 // Three quarters of a second-level cache for each thread.
-constexpr int64_t kCacheFloats = 96 * 1024;
+constexpr int64_t kCacheFloats = int64_t{96} * 1024;
 // Each chunk reads all weights, and this many tiles take as long as that does from a shared cache.
 constexpr int64_t kLeastTiles = 24;
 // Fewer chunks for each thread are not worth taking apart.
 constexpr int64_t kLeastChunks = 2;
 // Weights beyond are fetched from memory: once, by all threads together.
-constexpr int64_t kMostSharedWeights = 4 * 1024 * 1024;
+constexpr int64_t kMostSharedWeights = int64_t{4} * 1024 * 1024;
 
 WinogradCall lay_out(const Winograd::Shape &shape, int64_t threads) {
     WinogradCall call{};
