@@ -169,7 +169,7 @@ void GridPreprocessor::launch(const ImageTensor &dst, cudaStream_t stream) {
 
 void GridPreprocessor::enqueue(std::span<const FrameInput> frames, const ImageTensor &dst) {
     plan(frames, dst);
-    const cudaStream_t stream = c10::cuda::getCurrentCUDAStream();
+    cudaStream_t stream = c10::cuda::getCurrentCUDAStream();
     for (const FrameInput &input : frames) {
         if (input.frame.gpu && input.frame.gpu->stream != nullptr) {
             produced_.record(static_cast<cudaStream_t>(input.frame.gpu->stream));

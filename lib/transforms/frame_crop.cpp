@@ -55,6 +55,7 @@ bool share_rows(const Component &a, ptrdiff_t stride, const uint8_t *data) {
 
 /// Where a sample lies that a pointer cannot show, since no object begins so early.
 const uint8_t *moved(const uint8_t *base, ptrdiff_t bytes) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
     return reinterpret_cast<const uint8_t *>(reinterpret_cast<uintptr_t>(base) + uintptr_t(bytes));
 }
 
