@@ -140,8 +140,9 @@ def test_without_antialias_it_equals_torchvision(preprocess, mode):
 def resized(image, preset):
     """The 8-bit stage of any preset, of [..., 3, H, W]."""
     if getattr(preset, "resize_size", None) is not None:
-        antialias = getattr(preset, "antialias", False)  # VideoClassification has none
-        image = functional.resize(image, preset.resize_size, preset.interpolation, antialias=antialias)
+        image = functional.resize(
+            image, preset.resize_size, preset.interpolation, antialias=not is_plain(preset)
+        )
     if hasattr(preset, "crop_size"):
         image = functional.center_crop(image, preset.crop_size)
     return image
@@ -177,6 +178,11 @@ def other_preset(kind, chance):
     )
 
 
+def is_plain(preset):
+    """Whether it resizes without antialias; VideoClassification has none."""
+    return getattr(preset, "resize_size", None) is not None and not getattr(preset, "antialias", False)
+
+
 def noise(chance, *shape):
     generator = torch.Generator().manual_seed(chance.randrange(2**31))
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
@@ -200,9 +206,10 @@ PRESETS = [
 
 @pytest.mark.parametrize("kind", PRESETS)
 def test_random_sizes_strides_and_regions_equal_torchvision(preprocess, chance, kind):
-    result = Difference()
+    exact, plain = Difference(), Difference()
     for _ in range(60):
         preset = other_preset(kind, chance)
+        result = plain if is_plain(preset) else exact
         frames = {VideoClassification: chance.randint(1, 4), OpticalFlow: 2}.get(kind, 1)
         height, width = chance.randint(1, 240), chance.randint(1, 320)
         images = noise(chance, frames, 3, height, width)
@@ -223,8 +230,10 @@ def test_random_sizes_strides_and_regions_equal_torchvision(preprocess, chance, 
             result.add((ours[0].transpose(0, 1), ours[1].view_as(floats)), (levels.transpose(0, 1), floats))
         else:
             result.add((ours[0][0], ours[1]), (levels[0], floats))
-    # Plain bilinear and bicubic are close, not equal: LibTorch has several kernels for them.
-    result.check(equal=0.9999 if kind is VideoClassification else 0.99995)
+    exact.check(equal=0.99999)
+    # Close, not equal: LibTorch has several kernels for them. Few sources that become large pictures
+    # repeat what differs.
+    plain.check(equal=0.999)
 
 
 def doubled(plane, axis, size):
