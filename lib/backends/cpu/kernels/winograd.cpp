@@ -465,7 +465,7 @@ void Winograd::run(const Image<const float> &x, const Image<float> &y, const Epi
 
 // The times are those of one Zen 3 core with AVX2; what decides is how they compare.
 bool winograd_pays(const Winograd::Shape &shape, int threads) {
-    const auto in = double(shape.in_channels / shape.groups); // that a result is made of
+    const auto in = double(shape.in_channels) / double(shape.groups); // that a result is made of
     const auto out = double(shape.out_channels);
     // Where products are short, direct convolution has the better blocks. Not worth a measurement.
     if (in < 16 || out < 16 ||
