@@ -280,7 +280,11 @@ START_TEST(memory_does_not_grow_with_the_number_of_frame_sizes) {
         run(1 + random.below(kMost), 1 + random.below(kMost));
     const double grown = resident_megabytes() - before;
     std::printf("%d frame sizes: %.1f MB more\n", frames, grown);
+#ifndef __SANITIZE_ADDRESS__ // which keeps what is freed for a while
     ck_assert_double_le(grown, in_full ? 50 : 10);
+#else
+    (void)grown;
+#endif
 }
 END_TEST
 
