@@ -11,8 +11,6 @@ namespace {
 
 /// Channels that are expanded at a time: those of a panel, and a cache line of a pixel.
 constexpr int64_t kSlice = kPanel;
-/// Of expanded rows at a time: half of a small second-level cache.
-constexpr int64_t kBandFloats = int64_t{64} * 1024;
 /// Results below stay in the caches of two cores as they are.
 constexpr int64_t kLeastFloats = int64_t{256} * 1024;
 /// Units of work for each thread at least, since threads are not equally fast.
@@ -41,7 +39,7 @@ struct Band {
 std::vector<Band> cut_into_bands(const Depthwise::Shape &shape, int64_t threads) {
     const int64_t out_height = out_size(shape.height, shape.kernel[0], shape.stride[0],
                                         shape.dilation[0], shape.padding[0], shape.padding[2]);
-    const int64_t rows = kBandFloats / (shape.width * kSlice); // of the expanded image
+    const int64_t rows = kHalfCacheFloats / (shape.width * kSlice); // of the expanded image
     const int64_t most =
         std::max((rows - shape.kernel[0] + shape.stride[0]) / shape.stride[0], int64_t{1});
     const int64_t slices = shape.batch * shape.channels / kSlice;

@@ -4,9 +4,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace tvw::cpu {
+
+/// Half of a small second-level cache: what a thread goes over more than once stays there, beside
+/// what passes by.
+inline constexpr int64_t kHalfCacheFloats = int64_t{64} * 1024;
 
 /// Floats that plans may share.
 using SharedFloats = std::shared_ptr<const float[]>;

@@ -101,6 +101,7 @@ private:
         // A part is a third of what would be a fair share of the rest: few parts, of which the last
         // ones are so small that all threads end at about the same time.
         constexpr int64_t kPartsOfShare = 3;
+        const bool from_front = number % 2 == 0;
         int64_t done = 0;
         uint64_t now = rest_.load(std::memory_order_acquire);
         for (;;) {
@@ -112,8 +113,11 @@ private:
             if (rest.job != job || left <= 0)
                 return done;
             const int64_t size = std::max<int64_t>(left / (kPartsOfShare * threads), 1);
-            const int64_t begin = number % 2 == 0 ? rest.front : rest.back - size;
-            (number % 2 == 0 ? rest.front : rest.back) = number % 2 == 0 ? begin + size : begin;
+            const int64_t begin = from_front ? rest.front : rest.back - size;
+            if (from_front)
+                rest.front += size;
+            else
+                rest.back -= size;
             if (!rest_.compare_exchange_weak(now, packed(rest), std::memory_order_acq_rel,
                                              std::memory_order_acquire))
                 continue;

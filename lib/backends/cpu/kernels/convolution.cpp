@@ -35,8 +35,6 @@ struct ConvolutionCall {
     int64_t chunk_floats() const { return (pixels + chunks - 1) / chunks * row; }
 };
 
-// Half of a small second-level cache.
-constexpr int64_t kCacheFloats = int64_t{64} * 1024;
 // Each chunk reads all weights; fewer pixels would wait for them.
 constexpr int64_t kLeastPixels = 48;
 // Fewer chunks for each thread are not worth taking apart.
@@ -47,7 +45,7 @@ ConvolutionCall lay_out(const Convolution::Shape &shape, int64_t threads) {
     call.shape = shape;
     call.pixels = shape.batch * shape.out_height() * shape.out_width();
     call.row = odd_lines(shape.patch() + kPanel);
-    const int64_t most = std::max(kCacheFloats / call.row, kLeastPixels);
+    const int64_t most = std::max(kHalfCacheFloats / call.row, kLeastPixels);
     call.chunks = std::max<int64_t>((call.pixels + most - 1) / most, 1);
     call.apart = threads == 1 || call.chunks * shape.groups >= kLeastChunks * threads;
     if (!call.apart)

@@ -529,14 +529,13 @@ int64_t Depthwise::unit() const {
 }
 
 int64_t Depthwise::bands(int64_t unit) const {
-    const int64_t row_bytes =
-        int64_t(sizeof(float)) * shape_.channels * (shape_.stride[0] * shape_.width + out_width_);
-    int64_t bands = (out_height_ * row_bytes + depthwise::kBandBytes - 1) / depthwise::kBandBytes;
-    // Enough parts for threads that are not equally fast.
+    // Of input and result together.
+    const int64_t row = shape_.channels * (shape_.stride[0] * shape_.width + out_width_);
+    int64_t bands = (out_height_ * row + kHalfCacheFloats - 1) / kHalfCacheFloats;
     const int64_t team = team_size();
     const int64_t others = shape_.batch * ((shape_.channels + unit - 1) / unit);
     if (team > 1)
-        bands = std::max(bands, (16 * team + others - 1) / others);
+        bands = std::max(bands, (depthwise::kPartsOfThread * team + others - 1) / others);
     return std::clamp<int64_t>(bands, 1, most_bands());
 }
 

@@ -25,8 +25,8 @@ inline constexpr int64_t kMostLines = 16;
 inline constexpr int64_t kMostUnit = 256;
 inline constexpr int64_t kUnitOfLongRows = 32;
 inline constexpr int64_t kShortRow = 8;
-/// Input and result of a band of rows, in bytes: half of a second-level cache.
-inline constexpr int64_t kBandBytes = int64_t{256} * 1024;
+/// Parts of an image for each thread at least, since threads are not equally fast.
+inline constexpr int64_t kPartsOfThread = 16;
 /// Bands of an image at most.
 inline constexpr int64_t kMostBands = 64;
 

@@ -42,10 +42,6 @@ SharedFloats DirectConvolution::pack(const float *weight, const Shape &shape) {
 DirectConvolution::DirectConvolution(const Shape &shape, SharedFloats weights)
     : shape_(shape),
       weights_(std::move(weights)),
-      out_height_((shape.height + shape.padding[0] + shape.padding[2] -
-                   (shape.kernel[0] - 1) * shape.dilation[0] - 1) /
-                      shape.stride[0] +
-                  1),
       plane_line_(
           odd_lines((shape.width + shape.padding[1] + shape.padding[3]) * shape.plane_channels)),
       line_(shape.planes * plane_line_) {
@@ -64,16 +60,15 @@ int64_t DirectConvolution::lines_of(int64_t rows) const {
 }
 
 DirectConvolution::Bands DirectConvolution::bands(int threads) const {
-    constexpr int64_t kCacheFloats = int64_t{64} * 1024; // half of a small second-level cache
     // Lines that two bands need are copied twice, so bands of one row would copy most of them.
     constexpr int64_t kLeastRows = 2;
     constexpr int64_t kBandsAThread = 4;
-    const int64_t all = shape_.batch * out_height_;
-    int64_t rows = threads == 1 ? out_height_ : all / (kBandsAThread * threads);
-    rows = std::clamp(rows, std::min(kLeastRows, out_height_), out_height_);
-    while (rows > kLeastRows && lines_of(rows) * line_ > kCacheFloats)
+    const int64_t height = shape_.out_height();
+    int64_t rows = threads == 1 ? height : shape_.batch * height / (kBandsAThread * threads);
+    rows = std::clamp(rows, std::min(kLeastRows, height), height);
+    while (rows > kLeastRows && lines_of(rows) * line_ > kHalfCacheFloats)
         --rows;
-    return {rows, (out_height_ + rows - 1) / rows, lines_of(rows)};
+    return {rows, (height + rows - 1) / rows, lines_of(rows)};
 }
 
 size_t DirectConvolution::scratch_floats(int threads) const {

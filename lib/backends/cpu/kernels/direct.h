@@ -30,6 +30,9 @@ public:
         std::array<int64_t, 4> padding{0, 0, 0, 0}; ///< top, left, bottom, right
         int64_t groups = 1;
 
+        int64_t out_height() const {
+            return out_size(height, kernel[0], stride[0], dilation[0], padding[0], padding[2]);
+        }
         int64_t group_channels() const { return planes * plane_channels / groups; }
         /// How many values of the input a result is made of.
         int64_t patch() const { return kernel[0] * kernel[1] * group_channels(); }
@@ -72,7 +75,6 @@ private:
 
     Shape shape_;
     SharedFloats weights_;
-    int64_t out_height_;
     int64_t plane_line_;           ///< floats of a padded line of one plane
     int64_t line_;                 ///< of all planes, which lie behind each other
     std::vector<int64_t> offsets_; ///< in the padded lines, of the values of a patch

@@ -115,13 +115,6 @@ struct Sums {
         rest.add(base, index, b0, b1);
     }
 
-    HWY_INLINE void add(const Sums &other) {
-        first = hn::Add(first, other.first);
-        if constexpr (kTwo)
-            second = hn::Add(second, other.second);
-        rest.add(other.rest);
-    }
-
     HWY_INLINE void add_residual(const float *residual, int64_t stride) {
         const FloatTag d;
         first = hn::Add(first, hn::LoadU(d, residual));
@@ -144,7 +137,6 @@ template<int kRows, bool kTwo>
 struct Sums<kRows, kRows, kTwo> {
     HWY_INLINE void start(FloatVector, FloatVector) {}
     HWY_INLINE void add(const float *const *, const int64_t *, FloatVector, FloatVector) {}
-    HWY_INLINE void add(const Sums &) {}
     HWY_INLINE void add_residual(const float *, int64_t) {}
     template<int kActivation>
     HWY_INLINE void store(float *, int64_t) const {}
@@ -326,8 +318,6 @@ inline Finish finish_for(int activation) {
     return list_finishes(activation, std::make_integer_sequence<int, kKinds + 1>{});
 }
 
-// Rows · depth that pass by each strip: half of a small second-level cache.
-constexpr int64_t kChunkFloats = int64_t{64} * 1024;
 constexpr int64_t kFewRows = 3;
 // Products of a task, which takes about a microsecond: enough to be worth fetching.
 constexpr int64_t kLeastProducts = int64_t{48} * 1024;
@@ -494,7 +484,7 @@ public:
         const int64_t blocks = RowBlocks((p.rows + chunks_ - 1) / chunks_).count;
         const int64_t least = std::max<int64_t>(kLeastProducts / (kMaxRows * kStrip * p.in), 1);
         slabs_ = (blocks + least - 1) / least;
-        by_rows_ = p.in * p.out <= kChunkFloats && p.rows * (p.in + p.out) > 2 * p.in * p.out;
+        by_rows_ = p.in * p.out <= kHalfCacheFloats && p.rows * (p.in + p.out) > 2 * p.in * p.out;
     }
 
     int64_t count() const {
@@ -514,7 +504,7 @@ public:
     }
 
     static int64_t most_rows(const Product &p) {
-        return std::max(kChunkFloats / p.in, int64_t{8} * kMaxRows);
+        return std::max(kHalfCacheFloats / p.in, int64_t{8} * kMaxRows);
     }
 
 private:

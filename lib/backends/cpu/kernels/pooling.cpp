@@ -298,18 +298,15 @@ void global_mean(Image<const float> x, float *mean, float *scratch) {
     const bool alone = x.batch * pixels * x.channels < kWorthATeam;
     const int64_t parts = alone ? 1 : std::min({int64_t{team_size()}, pixels, pooling::kMostParts});
     const pooling::MeanJob job{x, parts, parts == 1 ? mean : scratch};
-    std::optional<TeamScope> one_thread;
-    if (alone)
-        one_thread.emplace(1);
+    const TeamScope team(alone ? 1 : team_size());
     HWY_DYNAMIC_DISPATCH(run_mean)(job);
     if (parts > 1)
         add_partials(x.batch, parts, x.channels, scratch, mean);
 }
 
 void scale_channels(Image<const float> x, const float *scale, Image<float> y) {
-    std::optional<TeamScope> alone;
-    if (x.batch * x.height * x.width * x.channels < kWorthATeam)
-        alone.emplace(1);
+    const bool alone = x.batch * x.height * x.width * x.channels < kWorthATeam;
+    const TeamScope team(alone ? 1 : team_size());
     HWY_DYNAMIC_DISPATCH(run_scale)(x, scale, y);
 }
 
