@@ -27,6 +27,8 @@ at::ScalarType scalar_type(DType dtype) {
                 "no LibTorch tensor is made from " + std::string(dtype_name(dtype)));
 }
 
+} // namespace
+
 DType dtype_of(at::ScalarType type) {
     for (const auto &[ours, theirs] : kTypes) {
         if (theirs == type)
@@ -35,8 +37,6 @@ DType dtype_of(at::ScalarType type) {
     throw Error(ErrorKind::kNotSupported, std::string("a tensor of LibTorch's type ") +
                                               c10::toString(type) + " cannot be read");
 }
-
-} // namespace
 
 HostTensor::operator at::Tensor() const {
     if (!has_data())

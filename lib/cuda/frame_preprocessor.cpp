@@ -4,6 +4,7 @@
 
 #include "base/half.h"
 #include "cuda/buffer.h"
+#include "cuda/image_output.h"
 #include "cuda/preprocess.h"
 #include "transforms/frame_crop.h"
 #include "transforms/grid_plan.h"
@@ -144,24 +145,8 @@ void GridPreprocessor::upload_batch(std::span<const FrameInput> frames, cudaStre
 
 template<typename T>
 void GridPreprocessor::launch(const ImageTensor &dst, cudaStream_t stream) {
-    const Size size = plan_.output();
-    const auto plane = ptrdiff_t(size.height * size.width);
-    grid::Output<T> output{static_cast<T *>(dst.data),
-                           static_cast<const T *>(values_),
-                           int(size.width),
-                           int(size.height),
-                           3 * plane,
-                           plane,
-                           ptrdiff_t(size.width),
-                           1};
-    if (dst.layout == ImageLayout::kChannelsLast) {
-        output.channel = 1;
-        output.row = 3 * ptrdiff_t(size.width);
-        output.column = 3;
-    } else if (dst.layout == ImageLayout::kClip) {
-        output.image = plane;
-        output.channel = plane * ptrdiff_t(job_count_);
-    }
+    const auto output =
+        image_output(dst, static_cast<const T *>(values_), plan_.output(), job_count_);
     C10_CUDA_CHECK(launch_preprocess(reinterpret_cast<const grid::Job *>(batch_.data()),
                                      int(job_count_), {plan_.columns(), plan_.rows()}, output,
                                      stream));

@@ -3,7 +3,7 @@
 // which show on any machine that what compares and measures is itself right.
 #pragma once
 
-#include "cuda/library.h"
+#include "cuda/image_output.h"
 #include "support/host_grid.h"
 
 #include <tvw/engine.h>
@@ -37,14 +37,7 @@ private:
     void finish(const Normalization &normalization, const cuda::ImageTensor &dst, size_t count,
                 const Round &round) {
         const std::vector<T> values = level_values<T>(normalization, round);
-        grid::Output<T> output =
-            dense_output(static_cast<T *>(dst.data), values.data(), grid_.plan().output(),
-                         dst.layout == cuda::ImageLayout::kChannelsLast);
-        if (dst.layout == cuda::ImageLayout::kClip) {
-            output.image = output.channel;
-            output.channel *= ptrdiff_t(count);
-        }
-        grid_.finish(output);
+        grid_.finish(cuda::image_output(dst, values.data(), grid_.plan().output(), count));
     }
 
     HostGrid grid_;

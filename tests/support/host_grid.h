@@ -73,18 +73,4 @@ private:
     std::vector<std::unique_ptr<uint8_t[]>> copies_;
 };
 
-/// A dense tensor [N, 3, H, W], or [N, H, W, 3] with the channels last.
-template<typename T>
-grid::Output<T> dense_output(T *data, const T *values, const Size &size, bool channels_last) {
-    const ptrdiff_t plane = ptrdiff_t(size.height * size.width);
-    grid::Output<T> output{data,      values, int(size.width),       int(size.height),
-                           3 * plane, plane,  ptrdiff_t(size.width), 1};
-    if (channels_last) {
-        output.channel = 1;
-        output.row = 3 * ptrdiff_t(size.width);
-        output.column = 3;
-    }
-    return output;
-}
-
 } // namespace tvw::test

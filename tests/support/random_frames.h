@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <list>
 #include <memory>
 #include <random>
 #include <span>
@@ -144,5 +145,16 @@ inline Region random_region(const FrameView &frame, Random &random) {
     const int y = random.below(frame.height);
     return {x, y, 1 + random.below(frame.width - x), 1 + random.below(frame.height - y)};
 }
+
+/// Frames of any size, which stay where they are, and regions of them.
+struct FrameBatch {
+    std::list<RandomFrame> frames;
+    std::vector<FrameInput> inputs;
+
+    void add(const FormatLayout &format, Random &random) {
+        const FrameView &view = frames.emplace_back(format, random).view();
+        inputs.push_back({view, random_region(view, random)});
+    }
+};
 
 } // namespace tvw::test

@@ -20,6 +20,7 @@ using tvw::NamedTensor;
 using tvw::PreprocessMode;
 using tvw::test::contains;
 using tvw::test::error_of;
+using tvw::test::FrameBatch;
 using tvw::test::Random;
 using tvw::test::RandomFrame;
 
@@ -68,19 +69,13 @@ std::vector<float> through_a_tensor(tvw::Engine &engine, PreprocessMode mode,
     return values_of(engine.run({{"input", batch}}));
 }
 
-/// Frames of any format and size, which stay where they are.
-struct Batch {
-    std::list<RandomFrame> frames;
-    std::vector<FrameInput> inputs;
-
-    Batch(int count, Random &random) {
-        for (int i = 0; i < count; ++i) {
-            const auto &format = tvw::test::kFormats[size_t(random.below(22))];
-            const tvw::FrameView &view = frames.emplace_back(format, random).view();
-            inputs.push_back({view, tvw::test::random_region(view, random)});
-        }
-    }
-};
+/// Frames of any format.
+FrameBatch random_batch(int count, Random &random) {
+    FrameBatch batch;
+    for (int i = 0; i < count; ++i)
+        batch.add(tvw::test::kFormats[size_t(random.below(22))], random);
+    return batch;
+}
 
 tvw::FrameView tiny_frame() {
     static const uint8_t pixel[3] = {};
@@ -109,7 +104,7 @@ START_TEST(frames_are_run_as_the_tensor_that_preprocessing_makes) {
         std::vector<NamedTensor> outputs;
         std::vector<float> before;
         for (const int count : {1, 1, 3, 2, 1}) {
-            const Batch batch(count, random);
+            const FrameBatch batch = random_batch(count, random);
             runner->run(batch.inputs, outputs);
             const std::vector<float> values = values_of(outputs);
             ck_assert(values == through_a_tensor(*engine, mode, batch.inputs));

@@ -5,6 +5,7 @@
 #include "support/suite.h"
 
 #include "base/half.h"
+#include "cuda/image_output.h"
 
 #include <tvw/transforms.h>
 
@@ -16,15 +17,18 @@
 #include <utility>
 #include <vector>
 
+using tvw::DType;
 using tvw::ErrorKind;
 using tvw::FrameInput;
 using tvw::InterpolationMode;
 using tvw::PreprocessMode;
 using tvw::Region;
 using tvw::Transforms;
+using tvw::cuda::image_output;
+using tvw::cuda::ImageLayout;
 using tvw::test::contains;
-using tvw::test::dense_output;
 using tvw::test::error_of;
+using tvw::test::FrameBatch;
 using tvw::test::HostGrid;
 using tvw::test::kFormats;
 using tvw::test::Random;
@@ -55,17 +59,6 @@ Transforms random_preset(Random &random) {
     return preset;
 }
 
-/// Frames of one format, which stay where they are.
-struct Batch {
-    std::list<RandomFrame> frames;
-    std::vector<FrameInput> inputs;
-
-    void add(const tvw::test::FormatLayout &format, Random &random) {
-        const tvw::FrameView &view = frames.emplace_back(format, random).view();
-        inputs.push_back({view, tvw::test::random_region(view, random)});
-    }
-};
-
 /// What the CPU makes of the same frames, one after the other.
 std::vector<float> on_cpu(const Transforms &preset, PreprocessMode mode,
                           const std::vector<FrameInput> &inputs) {
@@ -87,7 +80,8 @@ std::vector<float> on_grid(HostGrid &grid, const std::vector<FrameInput> &inputs
     const std::vector<float> values = float_values(grid.plan().normalization());
     const tvw::Size size = grid.plan().output();
     std::vector<float> result(inputs.size() * size_t(3 * size.height * size.width));
-    grid.finish(dense_output(result.data(), values.data(), size, false));
+    grid.finish(
+        image_output({result.data(), std::ssize(result)}, values.data(), size, inputs.size()));
     return result;
 }
 
@@ -106,7 +100,7 @@ START_TEST(grid_equals_cpu_in_every_format_and_mode) {
     for (int round = 0; round < 12; ++round) {
         for (const auto &format : kFormats) {
             const Transforms preset = random_preset(random);
-            Batch batch;
+            FrameBatch batch;
             const int count = 1 + random.below(3);
             for (int i = 0; i < count; ++i)
                 batch.add(format, random);
@@ -167,10 +161,8 @@ START_TEST(a_clip_has_its_channels_before_its_frames) {
     grid.start(inputs, true);
     const std::vector<float> values = float_values(grid.plan().normalization());
     std::vector<float> clip(expected.size());
-    auto output = dense_output(clip.data(), values.data(), grid.plan().output(), false);
-    output.image = kPlane;
-    output.channel = kPlane * ptrdiff_t(kFrames);
-    grid.finish(output);
+    grid.finish(image_output({clip.data(), std::ssize(clip), DType::kFloat32, ImageLayout::kClip},
+                             values.data(), grid.plan().output(), kFrames));
     ck_assert(same_bits(clip, expected));
 }
 END_TEST
@@ -179,7 +171,7 @@ START_TEST(other_layouts_and_types_hold_the_same_values) {
     Random random(seed() + 3);
     const Transforms preset = tvw::ImageClassification{.crop_size = {21, 26}, .resize_size = {30}};
     HostGrid grid(preset, PreprocessMode::kExact);
-    Batch batch;
+    FrameBatch batch;
     for (int i = 0; i < 3; ++i)
         batch.add(kFormats[size_t(i) * 5], random);
     const std::vector<float> expected = on_cpu(preset, PreprocessMode::kExact, batch.inputs);
@@ -187,7 +179,9 @@ START_TEST(other_layouts_and_types_hold_the_same_values) {
     const auto values =
         tvw::level_values<uint16_t>(grid.plan().normalization(), tvw::float_to_half);
     std::vector<uint16_t> halves(expected.size());
-    grid.finish(dense_output(halves.data(), values.data(), grid.plan().output(), true));
+    grid.finish(image_output(
+        {halves.data(), std::ssize(halves), DType::kFloat16, ImageLayout::kChannelsLast},
+        values.data(), grid.plan().output(), batch.inputs.size()));
     constexpr size_t kPixels = size_t{21} * 26;
     for (size_t i = 0; i < halves.size(); ++i) {
         const size_t image = i / (3 * kPixels);

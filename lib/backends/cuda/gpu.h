@@ -36,9 +36,9 @@ public:
     std::string name() const;
 
     /// Runs `job` on the session's stream and waits for what it enqueued, even if it throws.
-    /// OutOfMemory where memory
-    /// ran out. Any other error of CUDA is final: what has been enqueued is lost and nothing will
-    /// run on this GPU until the process ends, so this and all later calls fail with that error.
+    /// OutOfMemory where memory ran out. Any other error of CUDA is final: what has been enqueued
+    /// is lost and nothing will run on this GPU until the process ends, so this and all later calls
+    /// fail with that error.
     void run(const std::function<void()> &job);
 
 private:

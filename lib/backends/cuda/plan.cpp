@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A program on a GPU: staging, one recording, one synchronisation.
 #include "backends/backend.h"
+#include "backends/convert.h"
 #include "backends/cuda/gpu.h"
 #include "backends/cuda/program.h"
 #include "backends/outputs.h"
@@ -33,17 +34,6 @@ at::ScalarType scalar_type(Precision precision) {
         break;
     }
     return at::kFloat;
-}
-
-DType dtype_of(at::ScalarType type) {
-    switch (type) {
-    case at::kHalf:
-        return DType::kFloat16;
-    case at::kBFloat16:
-        return DType::kBFloat16;
-    default:
-        return DType::kFloat32;
-    }
 }
 
 /// Everything that touches LibTorch goes within: no gradients, and no warnings printed.

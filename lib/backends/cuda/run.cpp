@@ -34,8 +34,8 @@ void Gpu::run_to_the_end(const std::function<void()> &job) {
     } catch (...) {
         try {
             session_.synchronize();
-        } catch (
-            const c10::Error &) { // the next call is told of it; why the job failed comes first
+        } catch (const c10::Error &) {
+            // The next call is told of it; why the job failed comes first.
         }
         throw;
     }
