@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 
 import torch
 from networks import NETWORKS
@@ -142,10 +143,11 @@ ENGINES = {
 }
 
 
-def make(name, *arguments):
-    """An engine, or nothing and why, where it is not installed or does not take the network."""
+def attempt(name, call):
+    """What an engine answers, or nothing and why: where it is not installed or does not take the
+    network."""
     try:
-        return ENGINES[name](*arguments)
+        return call()
     except Exception as problem:  # noqa: BLE001 - of other people's engines anything may come
         if name == "tvw":
             raise
@@ -168,13 +170,11 @@ def check(engines, precision, batch):
     image = torch.randn(batch, 3, 224, 224)
     answers = {}
     for name, engine in list(engines.items()):
-        try:
-            answers[name] = engine.answer(image).double()
-        except Exception as problem:  # noqa: BLE001
-            if name == "tvw":
-                raise
-            print(f"{name} is left out: {str(problem).splitlines()[0]}")
+        answer = attempt(name, lambda engine=engine: engine.answer(image).double())
+        if answer is None:
             del engines[name]
+        else:
+            answers[name] = answer
     reference = answers["torch"]
     errors = {
         name: ((answer - reference).abs().max() / reference.abs().max()).item()
@@ -183,13 +183,13 @@ def check(engines, precision, batch):
     return errors, errors["tvw"] <= TOLERANCES[precision]
 
 
-def measure(program, builder, precision, batch, state):
-    file = program.folder / f"{builder}.safetensors"
+def measure(program, builder, file, precision, batch, state):
     engines = {}
     for name in ENGINES:
         model = NETWORKS[builder]().eval()
         model.load_state_dict(state)
-        engine = make(name, program, builder, file, precision, batch, model)
+        call = partial(ENGINES[name], program, builder, file, precision, batch, model)
+        engine = attempt(name, call)
         if engine:
             engines[name] = engine
     errors, good = check(engines, precision, batch)
@@ -231,10 +231,10 @@ def main():
     for builder in NETWORKS:
         state = calibrated(builder).cpu().state_dict()
         file = program.folder / f"{builder}.safetensors"
-        save(file, {key: value for key, value in state.items()})
+        save(file, state)
         for precision in PRECISIONS:
             for batch in BATCHES:
-                row = measure(program, builder, precision, batch, state)
+                row = measure(program, builder, file, precision, batch, state)
                 report.append({"builder": builder, "precision": precision, "batch": batch, **row})
                 speeds = row["images_per_second"]
                 columns = "".join(

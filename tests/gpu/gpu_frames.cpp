@@ -6,11 +6,11 @@
 #include "base/half.h"
 #include "support/random_frames.h"
 
+#include "gpu/counts.h"
 #include "gpu/place.h"
 #include "support/random_parameters.h"
 #include "support/temporary_folder.h"
 
-#include <tvw/checkpoint.h>
 #include <tvw/classifier.h>
 
 #include <c10/cuda/CUDAFunctions.h>
@@ -27,12 +27,6 @@ using tvw::DType;
 using tvw::FrameInput;
 using tvw::PreprocessMode;
 using tvw::cuda::ImageLayout;
-
-struct Counts {
-    int passed = 0;
-    int failed = 0;
-    void add(bool good) { ++(good ? passed : failed); }
-};
 
 constexpr std::array kModes = {PreprocessMode::kExact, PreprocessMode::kFast};
 constexpr std::array kTypes = {DType::kFloat32, DType::kFloat16, DType::kBFloat16};
@@ -218,12 +212,9 @@ constexpr char kDescriptor[] = R"({
 
 /// A descriptor with a checkpoint beside it.
 std::string write_model(const TemporaryFolder &folder) {
-    const auto checkpoint = random_checkpoint(
+    write_random_checkpoint(
+        folder.path() / "model.safetensors",
         tvw::engine_library().parameters("mobilenet_v3_small", {{"num_classes", int64_t{10}}}), 5);
-    std::vector<tvw::NamedTensor> tensors;
-    for (const auto &[key, value] : checkpoint->state_dict.entries())
-        tensors.push_back({key, std::get<tvw::HostTensor>(value)});
-    tvw::save_safetensors(folder.path() / "model.safetensors", tensors);
     return folder.write("model.json", kDescriptor).string();
 }
 
@@ -294,8 +285,7 @@ int run(const std::string &device) {
     if (place.device().is_cuda())
         compare_while_written(place, random, counts);
     compare_classifiers(device, place, random, counts);
-    std::printf("%d passed, %d failed, 0 skipped\n", counts.passed, counts.failed);
-    return counts.failed == 0 && counts.passed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return counts.finish();
 }
 
 } // namespace

@@ -4,6 +4,8 @@
 // the largest output. The last line is "N passed, N failed, N skipped".
 #include "support/random_parameters.h"
 
+#include "gpu/counts.h"
+
 #include <tvw/engine.h>
 #include <tvw/error.h>
 
@@ -50,11 +52,6 @@ constexpr std::array kTolerances = {
 constexpr unsigned kSeed = 5;
 constexpr int64_t kBatch = 3;
 
-struct Counts {
-    int passed = 0;
-    int failed = 0;
-};
-
 std::vector<float> answer(const tvw::EngineConfig &config, const tvw::HostTensor &images) {
     const auto engine = tvw::engine_library().create(config);
     engine->run({{"input", images}}); // a second run is a replayed one
@@ -76,7 +73,7 @@ double error_of(const std::vector<float> &values, const std::vector<float> &expe
     return worst / largest;
 }
 
-void compare(const Network &network, const tvw::Device &device, Counts &counts) {
+void compare(const Network &network, const tvw::Device &device, tvw::test::Counts &counts) {
     tvw::EngineConfig config;
     config.builder = network.builder;
     config.checkpoint =
@@ -101,7 +98,7 @@ void compare(const Network &network, const tvw::Device &device, Counts &counts) 
         const bool good = error <= kTolerances[i].most;
         std::printf("  %s %.1e%s", std::string(precision_name(kTolerances[i].precision)).c_str(),
                     error, good ? " " : "!");
-        ++(good ? counts.passed : counts.failed);
+        counts.add(good);
     }
     std::printf("\n");
     std::fflush(stdout);
@@ -126,14 +123,13 @@ bool is_chosen(const char *builder, int argc, char **argv) {
 int run(int argc, char **argv) {
     const tvw::Device device = tvw::parse_device(argc > 1 ? argv[1] : "cuda");
     std::printf("seed %u, batch %d\n", kSeed, int(kBatch));
-    Counts counts;
+    tvw::test::Counts counts;
     for (const Network &network : kNetworks) {
         if (is_chosen(network.builder, argc, argv))
             compare(network, device, counts);
     }
     report_nan(device);
-    std::printf("%d passed, %d failed, 0 skipped\n", counts.passed, counts.failed);
-    return counts.failed == 0 && counts.passed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return counts.finish();
 }
 
 } // namespace

@@ -3,13 +3,16 @@
 // initialisation has heads and layer scales that are zero or nearly so.
 #pragma once
 
+#include <tvw/checkpoint.h>
 #include <tvw/engine.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace tvw::test {
@@ -48,6 +51,16 @@ inline std::shared_ptr<Checkpoint> random_checkpoint(const std::vector<Parameter
         checkpoint->state_dict.add(spec.key, tensor);
     }
     return checkpoint;
+}
+
+/// Writes that checkpoint.
+inline void write_random_checkpoint(const std::filesystem::path &file,
+                                    const std::vector<ParameterSpec> &specs, unsigned seed) {
+    const auto checkpoint = random_checkpoint(specs, seed);
+    std::vector<NamedTensor> tensors;
+    for (const auto &[key, value] : checkpoint->state_dict.entries())
+        tensors.push_back({key, std::get<HostTensor>(value)});
+    save_safetensors(file, tensors);
 }
 
 /// [batch, 3, side, side]

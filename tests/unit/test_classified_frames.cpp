@@ -6,7 +6,6 @@
 #include "support/suite.h"
 #include "support/temporary_folder.h"
 
-#include <tvw/checkpoint.h>
 #include <tvw/classifier.h>
 
 #include <algorithm>
@@ -34,13 +33,10 @@ constexpr char kDescriptor[] = R"({
 class Model {
 public:
     Model() : descriptor_(folder_.write("model.json", kDescriptor)) {
-        const auto checkpoint = tvw::test::random_checkpoint(
+        tvw::test::write_random_checkpoint(
+            folder_.path() / "model.safetensors",
             tvw::engine_library().parameters("mobilenet_v3_small", {{"num_classes", int64_t{10}}}),
             1);
-        std::vector<tvw::NamedTensor> tensors;
-        for (const auto &[key, value] : checkpoint->state_dict.entries())
-            tensors.push_back({key, std::get<tvw::HostTensor>(value)});
-        tvw::save_safetensors(folder_.path() / "model.safetensors", tensors);
     }
 
     tvw::Classifier classifier(tvw::PreprocessMode mode) const {
