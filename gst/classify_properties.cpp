@@ -24,7 +24,7 @@ enum Property : guint {
 GType preprocess_mode_type() {
     static const GEnumValue values[] = {
         {gint(PreprocessMode::kExact), "Every pixel to RGB, then as torchvision does", "exact"},
-        {gint(PreprocessMode::kFast), "Luma and chroma resized, then to RGB", "fast"},
+        {gint(PreprocessMode::kFast), "Vertically first, in fixed point", "fast"},
         {0, nullptr, nullptr},
     };
     static const GType type = g_enum_register_static("TvwPreprocessMode", values);

@@ -45,7 +45,7 @@ std::vector<std::byte> value_bytes(const Normalization &normalization, DType dty
 
 class GridPreprocessor : public FramePreprocessor {
 public:
-    GridPreprocessor(const Transforms &preset, PreprocessMode mode) : plan_(preset, mode) {}
+    explicit GridPreprocessor(const Transforms &preset) : plan_(preset) {}
 
     void enqueue(std::span<const FrameInput> frames, const ImageTensor &dst) override;
 
@@ -173,9 +173,8 @@ void GridPreprocessor::enqueue(std::span<const FrameInput> frames, const ImageTe
 
 } // namespace
 
-std::unique_ptr<FramePreprocessor> make_frame_preprocessor(const Transforms &preset,
-                                                           PreprocessMode mode) {
-    return std::make_unique<GridPreprocessor>(preset, mode);
+std::unique_ptr<FramePreprocessor> make_frame_preprocessor(const Transforms &preset) {
+    return std::make_unique<GridPreprocessor>(preset);
 }
 
 } // namespace tvw::cuda

@@ -6,7 +6,6 @@
 namespace tvw::cuda {
 
 /// For the current GPU. Errors as Session::make_preprocessor, and LibTorch's.
-std::unique_ptr<FramePreprocessor> make_frame_preprocessor(const Transforms &preset,
-                                                           PreprocessMode mode);
+std::unique_ptr<FramePreprocessor> make_frame_preprocessor(const Transforms &preset);
 
 } // namespace tvw::cuda

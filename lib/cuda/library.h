@@ -71,8 +71,7 @@ public:
     /// recordings share the rest, so results are copied before another one is replayed.
     virtual std::unique_ptr<Recording> record(const std::function<void()> &job) = 0;
     /// Called within `run`. Error(kInvalidArgument) as Preprocessor.
-    virtual std::unique_ptr<FramePreprocessor> make_preprocessor(const Transforms &preset,
-                                                                 PreprocessMode mode) = 0;
+    virtual std::unique_ptr<FramePreprocessor> make_preprocessor(const Transforms &preset) = 0;
     /// Waits until everything that was enqueued is done.
     virtual void synchronize() = 0;
     /// Gives memory that no tensor holds back to the driver.

@@ -87,9 +87,8 @@ public:
         const c10::cuda::CUDAStreamGuard guard(stream_);
         return std::make_unique<TorchRecording>(pool_->id(), job);
     }
-    std::unique_ptr<FramePreprocessor> make_preprocessor(const Transforms &preset,
-                                                         PreprocessMode mode) override {
-        return make_frame_preprocessor(preset, mode);
+    std::unique_ptr<FramePreprocessor> make_preprocessor(const Transforms &preset) override {
+        return make_frame_preprocessor(preset);
     }
     void synchronize() override { stream_.synchronize(); }
     void empty_cache() override { c10::cuda::CUDACachingAllocator::emptyCache(); }

@@ -78,11 +78,10 @@ private:
 /// All of it is the GPU's work, straight into the input of the network's plan.
 class GpuFrames : public FrameRunner {
 public:
-    GpuFrames(std::shared_ptr<Network> network, const Transforms &preset, PreprocessMode mode)
+    GpuFrames(std::shared_ptr<Network> network, const Transforms &preset)
         : network_(std::move(network)), gpu_(*network_->placement().gpu), shape_(preset) {
-        on_worker([&] {
-            gpu_.run([&] { preprocessor_ = gpu_.session().make_preprocessor(preset, mode); });
-        });
+        on_worker(
+            [&] { gpu_.run([&] { preprocessor_ = gpu_.session().make_preprocessor(preset); }); });
     }
 
     void run(std::span<const FrameInput> frames, std::vector<NamedTensor> &outputs) override {
@@ -124,7 +123,7 @@ std::unique_ptr<FrameRunner> make_frame_runner(std::shared_ptr<Network> network,
     log(LogLevel::kInfo,
         fmt::format("frames for {} are preprocessed on {}", network->name(), place));
     if (gpu != nullptr)
-        return std::make_unique<GpuFrames>(std::move(network), preset, mode);
+        return std::make_unique<GpuFrames>(std::move(network), preset);
     return std::make_unique<CpuFrames>(std::move(network), threads, preset, mode);
 }
 

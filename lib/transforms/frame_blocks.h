@@ -1,31 +1,25 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A rectangle of a frame as blocks of rows, the way the horizontal pass wants them.
+// Rows of a frame in blocks, the way the horizontal pass wants them.
 #pragma once
 
-#include <tvw/frame.h>
-
-#include "transforms/pixel.h"
+#include "transforms/frame_rows.h"
+#include "transforms/resample_table.h"
 #include "transforms/row_kernels.h"
-#include "transforms/yuv_kernels.h"
+#include "transforms/vertical_sums.h"
+#include "transforms/yuv_rows.h"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace tvw {
 
-/// Blocks of kBlockRows rows of some channels of a frame. Bytes are taken from where they lie in
-/// the frame; only what must be converted goes through memory of its own, which is kept from frame
-/// to frame.
+/// Blocks of the rows of a rectangle of a frame, or of those that a table makes of them.
 class FrameBlocks {
 public:
-    /// R, G and B of every pixel of `area`, which lies inside the frame; of grey frames one channel
-    /// that stands for all.
-    void open_rgb(const pixel::Source &source, const Region &area);
-
-    /// The samples themselves of `count` of the frame's components from `first` on; `area` counts
-    /// them, not pixels.
-    void open_samples(const pixel::Source &source, size_t first, size_t count, const Region &area);
+    /// `vertical` counts rows of `area` and must stay; none leaves the rows as they are.
+    void open(const pixel::Source &source, const Region &area, const FixedTable *vertical);
 
     const BlockLayout &layout() const { return layout_; }
     /// Rows of a block.
@@ -33,41 +27,55 @@ public:
     /// Floats of a block for each group.
     size_t group_floats() const { return size_t(area_.width) * layout_.pixel; }
 
-    /// Makes the rows from `first` of the area ready. Below the last row it stands in for those
-    /// that do not exist.
-    void read(int first);
+    /// Makes the rows from `first` ready. Below the last row it stands in for those that do not
+    /// exist. To be called for one block after another.
+    void read(size_t first);
 
-    /// Columns [begin, end) of these rows, into a block of all columns: group after group.
+    /// Columns [begin, end) of these rows, into a block of all columns: group after group. `begin`
+    /// is a multiple of kColumnGroup. The column in front of the block and kColumnGroup behind it
+    /// may be written too.
     void pack(size_t begin, size_t end, float *block) const;
 
-    /// Where the rows that `pack` takes lie: inside the frame, unless they had to be converted.
-    const uint8_t *row(size_t channel, size_t r) const { return rows_[channel][r]; }
-
 private:
-    enum class Way { kPacked, kPlanar, kWords, kGrey, kConverted };
+    /// Some columns of a strand of the rows of a group.
+    struct Piece {
+        size_t group;
+        size_t strand;
+        size_t begin; ///< bytes, or sums
+        size_t count;
+    };
+    /// A pair of rows and where it is added.
+    struct Addition {
+        std::array<RowStrands, 2> rows;
+        std::array<PairedRow, 2> paired_rows;
+        std::vector<PairSums> outputs;
+    };
+    // Pairs are added in strips, whose sums stay in the first cache from pair to pair.
+    static constexpr size_t kPairsAtOnce = YuvRows::kSlots / 2;
+    static constexpr size_t kStrip = 480;
 
-    void open(Way way, size_t channels);
-    void pack_channel(size_t group, size_t c, size_t begin, size_t end, float *dst) const;
-    const uint8_t *at(const pixel::Component &component, int x, int y) const;
-    SampleRow sample_row(const pixel::Component &component, int x, int y) const;
-    void read_words(size_t r, int y);
-    void read_grey(size_t r, int y);
-    void read_converted(size_t r, int y);
-    void read_chroma(size_t c, int y, int first, int count, int16_t *dst) const;
+    void open_sums(const FixedTable &vertical);
+    void read_sums(size_t first);
+    void add_pairs(size_t begin, size_t end);
+    void find(Addition &addition, size_t pair, size_t slot);
+    void add_strip(const Addition &addition, size_t begin, size_t count) const;
+    void pack_rows(const Piece &piece, float *dst) const;
+    void pack_sums_of(const Piece &piece, float *dst) const;
 
-    Way way_ = Way::kPacked;
-    pixel::Source source_{};
     Region area_;
-    size_t first_component_ = 0;
+    RowLayout row_;
     BlockLayout layout_;
-    size_t extent_ = 0; ///< bytes from the first channel of a packed pixel to its last
-    size_t step_ = 1;   ///< bytes from pixel to pixel
+    FrameRows rows_;
+    std::vector<RowStrands> block_rows_;
 
-    std::array<std::array<const uint8_t *, kMostVectors * kBlockRows>, 3> rows_{};
-    std::vector<uint8_t> bytes_; ///< converted rows
-    std::vector<uint16_t>
-        words_; ///< samples of rows that are wider than a byte, or to be converted
-    std::vector<int16_t> chroma_; ///< of a row to be converted
+    bool sums_up_ = false; ///< then in place of the rows of the block:
+    bool paired_ = false;  ///< rows are those of `yuv_`
+    YuvRows yuv_;
+    VerticalSums sums_;
+    size_t strand_sums_ = 0; ///< from one strand of an output to the next
+    size_t next_pair_ = 0;   ///< of rows, to be added
+    std::array<Addition, kPairsAtOnce> additions_;
+    std::vector<const int32_t *> block_sums_;
 };
 
 } // namespace tvw

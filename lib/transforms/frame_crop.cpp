@@ -38,11 +38,9 @@ struct Samples {
 
 Samples samples_of(const grid::Job &job, size_t component) {
     const Source &source = job.source;
-    const Samples pixels = {used(job.pixels.x), used(job.pixels.y)};
+    const Samples pixels = {used(job.x), used(job.y)};
     if (component == 0 || source.model != ColorModel::kYuv)
         return pixels;
-    if (job.fast)
-        return {used(job.chroma.x), used(job.chroma.y)};
     return {chroma_of(source.horizontal, pixels.x, source.width),
             chroma_of(source.vertical, pixels.y, source.height)};
 }

@@ -25,22 +25,19 @@ struct Axis {
     int samples; ///< from it on, that outputs are made of
 };
 
-/// Some channels of a frame, resized by one table an axis.
-struct Plane {
-    Axis x;
-    Axis y;
-    float *rows; ///< [y.samples, channels, x.outputs], resized horizontally
-};
-
 /// A frame, or a region of one, and where it goes.
 struct Job {
     pixel::Source source;
-    Plane pixels; ///< R, G and B or, if `fast`, Y'
-    Plane chroma; ///< Cb and Cr if `fast`; has no samples otherwise
-    bool fast;
-    pixel::YuvMatrix matrix; ///< if `fast`
-    int left;                ///< where its pixels begin in the output; zeros surround them
+    Axis x;
+    Axis y;
+    float *rows; ///< [y.samples, 3, x.outputs], resized horizontally
+    int left;    ///< where its pixels begin in the output; zeros surround them
     int top;
+};
+
+/// What the three channels of a pixel add up to.
+struct Sums {
+    float r, g, b;
 };
 
 /// The tensor that a batch is written to.
@@ -65,105 +62,49 @@ TVW_HOST_DEVICE constexpr unsigned blocks(int count, int size) {
     return unsigned(count / size + (count % size != 0 ? 1 : 0));
 }
 
-/// The sums of a window, each in the table's order: `load(k, values)` reads its sample k.
-template<int kCount, class Load>
-TVW_HOST_DEVICE inline void sum_window(const Axis &axis, int output, const Load &load,
-                                       float (&sum)[kCount]) {
+/// The sums of a window, each in the table's order: `load(k)` reads the channels of its sample k.
+template<class Load>
+TVW_HOST_DEVICE inline Sums sum_window(const Axis &axis, int output, const Load &load) {
     const ResampleWindow window = axis.windows[output];
     const float *weights = axis.weights + ptrdiff_t(output) * axis.taps;
-    for (float &s : sum)
-        s = 0;
-    float values[kCount];
+    Sums sum = {0, 0, 0};
     int k = 0;
     for (; k < window.separate; ++k) {
-        load(window.first + k, values);
-        for (int c = 0; c < kCount; ++c)
-            sum[c] = values[c] * weights[k] + sum[c];
+        const Sums value = load(window.first + k);
+        sum = {value.r * weights[k] + sum.r, value.g * weights[k] + sum.g,
+               value.b * weights[k] + sum.b};
     }
     for (; k < window.count; ++k) {
-        load(window.first + k, values);
-        for (int c = 0; c < kCount; ++c)
-            sum[c] = fmaf(values[c], weights[k], sum[c]);
+        const Sums value = load(window.first + k);
+        sum = {fmaf(value.r, weights[k], sum.r), fmaf(value.g, weights[k], sum.g),
+               fmaf(value.b, weights[k], sum.b)};
     }
-}
-
-/// Sums up one output of a row; `load(x, values)` reads the samples in column x of the frame.
-template<int kCount, class Load>
-TVW_HOST_DEVICE inline void resize_horizontally(const Plane &plane, int column, int row,
-                                                const Load &load) {
-    float sum[kCount];
-    sum_window(
-        plane.x, column, [&](int k, float(&values)[kCount]) { load(plane.x.first + k, values); },
-        sum);
-    float *dst = plane.rows + ptrdiff_t(row) * kCount * plane.x.outputs + column;
-    for (int c = 0; c < kCount; ++c)
-        dst[ptrdiff_t(c) * plane.x.outputs] = sum[c];
-}
-
-/// Sums up one output of a column of rows that were resized horizontally.
-template<int kCount>
-TVW_HOST_DEVICE inline void resize_vertically(const Plane &plane, int column, int row,
-                                              float (&sum)[kCount]) {
-    const ptrdiff_t stride = plane.x.outputs;
-    const float *src = plane.rows + column;
-    sum_window(
-        plane.y, row,
-        [&](int k, float(&values)[kCount]) {
-            for (int c = 0; c < kCount; ++c)
-                values[c] = src[(ptrdiff_t(k) * kCount + c) * stride];
-        },
-        sum);
-}
-
-/// Rows of the first pass: those of chroma follow those of the pixels.
-TVW_HOST_DEVICE inline int row_count(const Job &job) {
-    return job.pixels.y.samples + job.chroma.y.samples;
+    return sum;
 }
 
 /// The first pass, for one column of its result and one of the frame's rows.
 TVW_HOST_DEVICE inline void resize_row_sample(const Job &job, int column, int row) {
-    const pixel::Source &source = job.source;
-    if (column >= job.pixels.x.outputs || row >= row_count(job))
+    if (column >= job.x.outputs || row >= job.y.samples)
         return;
-    if (!job.fast) {
-        const int y = job.pixels.y.first + row;
-        resize_horizontally<3>(job.pixels, column, row, [&](int x, float(&values)[3]) {
-            const pixel::Rgb rgb = pixel::rgb_at(source, x, y);
-            values[0] = float(rgb.r);
-            values[1] = float(rgb.g);
-            values[2] = float(rgb.b);
-        });
-        return;
-    }
-    const auto sample = [&](int c, int x, int y) {
-        return float(pixel::sample_at(source.sample, source.component[c], x, y));
-    };
-    const int chroma_row = row - job.pixels.y.samples;
-    if (chroma_row < 0) {
-        const int y = job.pixels.y.first + row;
-        resize_horizontally<1>(job.pixels, column, row,
-                               [&](int x, float(&values)[1]) { values[0] = sample(0, x, y); });
-    } else {
-        const int y = job.chroma.y.first + chroma_row;
-        resize_horizontally<2>(job.chroma, column, chroma_row, [&](int x, float(&values)[2]) {
-            values[0] = sample(1, x, y);
-            values[1] = sample(2, x, y);
-        });
-    }
+    const Sums sum = sum_window(job.x, column, [&](int k) {
+        const pixel::Rgb rgb = pixel::rgb_at(job.source, job.x.first + k, job.y.first + row);
+        return Sums{float(rgb.r), float(rgb.g), float(rgb.b)};
+    });
+    const ptrdiff_t channel = job.x.outputs;
+    float *dst = job.rows + 3 * channel * row + column;
+    dst[0] = sum.r;
+    dst[channel] = sum.g;
+    dst[2 * channel] = sum.b;
 }
 
 /// The 8-bit stage of one pixel of the resized picture.
 TVW_HOST_DEVICE inline pixel::Rgb resized_pixel(const Job &job, int column, int row) {
-    if (!job.fast) {
-        float sum[3];
-        resize_vertically(job.pixels, column, row, sum);
-        return {pixel::level_of(sum[0]), pixel::level_of(sum[1]), pixel::level_of(sum[2])};
-    }
-    float luma[1];
-    float chroma[2];
-    resize_vertically(job.pixels, column, row, luma);
-    resize_vertically(job.chroma, column, row, chroma);
-    return pixel::samples_to_rgb(job.matrix, luma[0], chroma[0], chroma[1]);
+    const ptrdiff_t channel = job.x.outputs;
+    const Sums sum = sum_window(job.y, row, [&](int k) {
+        const float *src = job.rows + 3 * channel * k + column;
+        return Sums{src[0], src[channel], src[2 * channel]};
+    });
+    return {pixel::level_of(sum.r), pixel::level_of(sum.g), pixel::level_of(sum.b)};
 }
 
 /// The second pass, for one pixel of image `index`.
@@ -175,7 +116,7 @@ TVW_HOST_DEVICE inline void write_pixel(const Job &job, const Output<T> &output,
     const int x = column - job.left;
     const int y = row - job.top;
     pixel::Rgb level = {0, 0, 0};
-    if (x >= 0 && x < job.pixels.x.outputs && y >= 0 && y < job.pixels.y.outputs)
+    if (x >= 0 && x < job.x.outputs && y >= 0 && y < job.y.outputs)
         level = resized_pixel(job, x, y);
     T *dst = output.data + index * output.image + row * output.row + column * output.column;
     dst[0] = output.values[level.r];

@@ -7,8 +7,7 @@
 
 namespace tvw {
 
-GridPlan::GridPlan(const Transforms &preset, PreprocessMode mode)
-    : recipe_(make_recipe(preset)), mode_(mode) {}
+GridPlan::GridPlan(const Transforms &preset) : recipe_(make_recipe(preset)) {}
 
 GridPlan::Axis GridPlan::add_table(const ResampleTable &table) {
     const Axis axis = {windows_.size(),           weights_.size(),  table.taps,
@@ -18,24 +17,15 @@ GridPlan::Axis GridPlan::add_table(const ResampleTable &table) {
     return axis;
 }
 
-void GridPlan::add_tables(const TableKey &key) {
-    Tables tables{};
-    tables.key = key;
-    tables.placement = place(recipe_, key.src);
-    const PlaneTables pixels = pixel_tables(recipe_, key, tables.placement);
-    tables.pixels[0] = add_table(pixels.x);
-    tables.pixels[1] = add_table(pixels.y);
-    if (key.fast) {
-        const PlaneTables chroma = chroma_tables(pixels, key);
-        tables.chroma[0] = add_table(chroma.x);
-        tables.chroma[1] = add_table(chroma.y);
-    }
-    tables_.push_back(tables);
+void GridPlan::add_tables(Size src) {
+    const PicturePlacement placement = place(recipe_, src);
+    const auto [x, y] = resize_tables(recipe_, src, placement);
+    tables_.push_back({src, placement, add_table(x), add_table(y)});
 }
 
-std::optional<size_t> GridPlan::find(const TableKey &key) const {
+std::optional<size_t> GridPlan::find(Size src) const {
     const auto found = std::find_if(tables_.begin(), tables_.end(),
-                                    [&](const Tables &tables) { return tables.key == key; });
+                                    [&](const Tables &tables) { return tables.src == src; });
     if (found == tables_.end())
         return std::nullopt;
     return size_t(found - tables_.begin());
@@ -43,21 +33,20 @@ std::optional<size_t> GridPlan::find(const TableKey &key) const {
 
 /// Of every item. If one is missing, all are made anew: what is kept is a batch's tables.
 void GridPlan::find_tables() {
-    std::vector<TableKey> keys;
-    for (const Item &item : items_)
-        keys.push_back(table_key(mode_, item.source, item.area));
-    if (!std::all_of(keys.begin(), keys.end(), [&](const TableKey &key) { return find(key); })) {
+    const auto size = [](const Item &item) { return Size{item.area.height, item.area.width}; };
+    const auto is_known = [&](const Item &item) { return find(size(item)).has_value(); };
+    if (!std::all_of(items_.begin(), items_.end(), is_known)) {
         tables_.clear();
         windows_.clear();
         weights_.clear();
         ++version_;
-        for (const TableKey &key : keys) {
-            if (!find(key))
-                add_tables(key);
+        for (const Item &item : items_) {
+            if (!is_known(item))
+                add_tables(size(item));
         }
     }
-    for (size_t i = 0; i < items_.size(); ++i)
-        items_[i].tables = *find(keys[i]);
+    for (Item &item : items_)
+        item.tables = *find(size(item));
 }
 
 /// Sizes and extents of the batch.
@@ -67,13 +56,9 @@ void GridPlan::measure() {
     rows_ = 0;
     for (const Item &item : items_) {
         const Tables &tables = tables_[item.tables];
-        const auto &[x, y] = tables.pixels;
-        const Axis &chroma = tables.chroma[1];
-        const size_t channels = tables.key.fast ? 1 : kChannels;
-        row_floats_ += size_t(x.outputs) * (channels * size_t(y.samples) + //
-                                            2 * size_t(chroma.samples));
-        columns_ = std::max(columns_, x.outputs);
-        rows_ = std::max(rows_, y.samples + chroma.samples);
+        row_floats_ += kChannels * size_t(tables.x.outputs) * size_t(tables.y.samples);
+        columns_ = std::max(columns_, tables.x.outputs);
+        rows_ = std::max(rows_, tables.y.samples);
     }
 }
 
@@ -86,38 +71,18 @@ void GridPlan::plan(std::span<const FrameInput> inputs) {
     measure();
 }
 
-grid::Job GridPlan::make_job(const Item &item) const {
-    const Tables &tables = tables_[item.tables];
-    grid::Job job{};
-    job.source = item.source;
-    job.fast = tables.key.fast;
-    job.left = int(tables.placement.x.before);
-    job.top = int(tables.placement.y.before);
-    if (job.fast)
-        job.matrix = pixel::matrix_of(item.source.yuv);
-    return job;
-}
-
 std::span<grid::Job> GridPlan::jobs(const ResampleWindow *windows, const float *weights,
                                     float *rows) {
     const auto axis = [&](const Axis &from, int first) {
         return grid::Axis{windows + from.windows, weights + from.weights, from.taps,
                           from.outputs,           first + from.begin,     from.samples};
     };
-    const auto plane = [&](const Axis(&from)[2], int x, int y, size_t channels) {
-        const grid::Plane result = {axis(from[0], x), axis(from[1], y), rows};
-        rows += channels * size_t(from[1].samples) * size_t(from[0].outputs);
-        return result;
-    };
     jobs_.clear();
     for (const Item &item : items_) {
         const Tables &tables = tables_[item.tables];
-        grid::Job job = make_job(item);
-        job.pixels =
-            plane(tables.pixels, item.area.x, item.area.y, job.fast ? 1 : size_t(kChannels));
-        if (job.fast)
-            job.chroma = plane(tables.chroma, 0, 0, 2);
-        jobs_.push_back(job);
+        jobs_.push_back({item.source, axis(tables.x, item.area.x), axis(tables.y, item.area.y),
+                         rows, int(tables.placement.x.before), int(tables.placement.y.before)});
+        rows += kChannels * size_t(tables.x.outputs) * size_t(tables.y.samples);
     }
     return jobs_;
 }

@@ -5,8 +5,8 @@
 #include <tvw/export.h>
 #include <tvw/transforms.h>
 
-#include "transforms/frame_tables.h"
 #include "transforms/grid_kernels.h"
+#include "transforms/recipe.h"
 
 #include <cstdint>
 #include <optional>
@@ -20,7 +20,7 @@ namespace tvw {
 class TVW_API GridPlan {
 public:
     /// Error(kInvalidArgument) as Preprocessor.
-    GridPlan(const Transforms &preset, PreprocessMode mode);
+    explicit GridPlan(const Transforms &preset);
 
     /// Error(kInvalidArgument) as Preprocessor::run, and if the images do not get one size.
     void plan(std::span<const FrameInput> inputs);
@@ -54,10 +54,10 @@ private:
         int samples;
     };
     struct Tables {
-        TableKey key;
+        Size src;
         PicturePlacement placement;
-        Axis pixels[2]; ///< x, y
-        Axis chroma[2];
+        Axis x;
+        Axis y;
     };
     struct Item {
         pixel::Source source;
@@ -66,14 +66,12 @@ private:
     };
 
     Axis add_table(const ResampleTable &table);
-    void add_tables(const TableKey &key);
-    std::optional<size_t> find(const TableKey &key) const;
+    void add_tables(Size src);
+    std::optional<size_t> find(Size src) const;
     void find_tables();
     void measure();
-    grid::Job make_job(const Item &item) const;
 
     Recipe recipe_;
-    PreprocessMode mode_;
     std::vector<Item> items_;
     std::vector<Tables> tables_;
     std::vector<ResampleWindow> windows_;

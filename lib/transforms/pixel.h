@@ -145,36 +145,6 @@ TVW_HOST_DEVICE inline uint8_t level_of(float value) {
     return uint8_t(int32_t((clamped + kNoFraction) - kNoFraction));
 }
 
-/// The same conversion of samples that need not be whole: level = y * Y' + ... + constant.
-struct YuvMatrix {
-    float y;
-    float r_v, g_u, g_v, b_u;
-    float r, g, b; ///< constants
-};
-
-inline YuvMatrix matrix_of(const YuvCoefficients &k) {
-    constexpr double kUnit = 1.0 / (1 << YuvCoefficients::kFraction);
-    const double y = k.y * kUnit;
-    const double luma = -y * k.y_offset;
-    const double zero = k.chroma_offset * kUnit;
-    constexpr double kChroma = 16 * kUnit;
-    return {float(y),
-            float(k.r_v * kChroma),
-            float(k.g_u * kChroma),
-            float(k.g_v * kChroma),
-            float(k.b_u * kChroma),
-            float(luma - k.r_v * zero),
-            float(luma + (double(k.g_u) + k.g_v) * zero),
-            float(luma - k.b_u * zero)};
-}
-
-/// Every product and sum is rounded on its own.
-TVW_HOST_DEVICE inline Rgb samples_to_rgb(const YuvMatrix &k, float y, float u, float v) {
-    const float luma = y * k.y;
-    return {level_of(luma + v * k.r_v + k.r), level_of(luma - u * k.g_u - v * k.g_v + k.g),
-            level_of(luma + u * k.b_u + k.b)};
-}
-
 /// A level as the model sees it. Two divisions: torchvision's order decides the last bit.
 TVW_HOST_DEVICE inline float normalized(uint8_t level, float mean, float std) {
     return (float(level) / 255.0F - mean) / std;

@@ -79,6 +79,15 @@ PicturePlacement place(const Recipe &recipe, Size src) {
     return result;
 }
 
+ResizeTables resize_tables(const Recipe &recipe, Size src, const PicturePlacement &placement) {
+    const auto table = [&](int64_t from, int64_t to, const CropSpan &span) {
+        return make_resample_table(recipe.interpolation, recipe.antialias, from, to, span.first,
+                                   span.count);
+    };
+    return {table(src.width, placement.resized.width, placement.x),
+            table(src.height, placement.resized.height, placement.y)};
+}
+
 Size batch_output(const Recipe &recipe, std::span<const FrameInput> frames) {
     if (frames.empty())
         throw Error(ErrorKind::kInvalidArgument, "a batch has at least one frame");

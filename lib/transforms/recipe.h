@@ -8,6 +8,7 @@
 
 #include "transforms/geometry.h"
 #include "transforms/parameters.h"
+#include "transforms/resample_table.h"
 
 #include <cstdint>
 #include <span>
@@ -37,6 +38,15 @@ struct PicturePlacement {
 };
 
 TVW_API PicturePlacement place(const Recipe &recipe, Size src);
+
+/// One table an axis.
+struct ResizeTables {
+    ResampleTable x;
+    ResampleTable y;
+};
+
+/// What brings a picture of size `src` to its `placement`.
+ResizeTables resize_tables(const Recipe &recipe, Size src, const PicturePlacement &placement);
 
 /// Of every image that a batch of frames becomes. Error(kInvalidArgument) as Preprocessor::run,
 /// without frames, and if the images do not get one size.

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <numeric>
 
 namespace tvw {
 namespace {
@@ -147,33 +149,29 @@ ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_
     return packed(outputs);
 }
 
-ResampleTable make_chroma_table(const ResampleTable &pixels, pixel::ChromaAxis axis, int begin,
-                                int count) {
-    std::vector<Taps> outputs;
-    for (size_t i = 0; i < pixels.windows.size(); ++i) {
-        const ResampleWindow &window = pixels.windows[i];
-        const float *weights = &pixels.weights[i * size_t(pixels.taps)];
-        const int first = begin + int(pixels.begin) + window.first;
-        Taps taps;
-        taps.first = pixel::chroma_taps(axis, first, count).first;
-        const auto add = [&taps](int sample, double weight) {
-            const auto slot = size_t(sample - taps.first);
-            taps.weights.resize(std::max(taps.weights.size(), slot + 1));
-            taps.weights[slot] += weight;
-        };
-        for (int k = 0; k < window.count; ++k) {
-            const auto chroma = pixel::chroma_taps(axis, first + k, count);
-            const double weight = double(weights[k]) / 4;
-            add(chroma.first, weight * chroma.first_weight);
-            if (chroma.first_weight < 4)
-                add(chroma.second, weight * (4 - chroma.first_weight));
-        }
-        outputs.push_back(taps);
+FixedTable make_fixed_table(const ResampleTable &table) {
+    constexpr int kMostFraction = 20; // 255 * 2^20 * the sum of a bicubic output's magnitudes
+    const double largest = *std::max_element(table.weights.begin(), table.weights.end());
+    FixedTable fixed;
+    while (fixed.fraction < kMostFraction && largest * double(2 << fixed.fraction) < INT16_MAX)
+        ++fixed.fraction;
+    const int one = 1 << fixed.fraction;
+    for (size_t i = 0; i < table.windows.size(); ++i) {
+        const auto first = size_t(table.windows[i].first);
+        const auto count = size_t(table.windows[i].count);
+        const FixedTable::Window window = {first / 2, (first + count + 1) / 2,
+                                           fixed.weights.size()};
+        fixed.windows.push_back(window);
+        fixed.weights.resize(window.weights + 2 * (window.end - window.first));
+        const auto weights = fixed.weights.begin() + long(window.weights + first % 2);
+        std::transform(&table.weights[size_t(table.taps) * i],
+                       &table.weights[size_t(table.taps) * i] + count, weights,
+                       [&](float weight) { return int16_t(std::lrint(double(weight) * one)); });
+        // What rounding added or took goes where it matters least.
+        int16_t &most = *std::max_element(weights, weights + long(count));
+        most = int16_t(most + one - std::accumulate(weights, weights + long(count), 0));
     }
-    ResampleTable table = packed(outputs);
-    for (ResampleWindow &window : table.windows)
-        window.separate = 0; // nothing of LibTorch's to follow
-    return table;
+    return fixed;
 }
 
 } // namespace tvw

@@ -4,8 +4,7 @@
 
 #include <tvw/transforms.h>
 
-#include "transforms/pixel.h"
-
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -36,10 +35,27 @@ struct ResampleTable {
 ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_t src_size,
                                   int64_t dst_size, int64_t first_output, int64_t count);
 
-/// From chroma samples to what `pixels` makes of the pixels that they are interpolated to. `begin`
-/// is where in the frame, of `count` pixels along this axis, pixels' sample 0 lies; the result
-/// counts from the frame's first chroma sample.
-ResampleTable make_chroma_table(const ResampleTable &pixels, pixel::ChromaAxis axis, int begin,
-                                int count);
+/// A table whose weights are whole numbers of 2^-fraction, as many as fit: those of an output add
+/// up to 1, and no sum of products with bytes leaves 32 bits. Samples are taken in pairs, of which
+/// the first is even; one that the window does not have has no weight.
+struct FixedTable {
+    /// Pairs that make one output.
+    struct Window {
+        size_t first = 0;
+        size_t end = 0;
+        size_t weights = 0; ///< where its own begin
+    };
+
+    int fraction = 0;
+    std::vector<Window> windows;
+    std::vector<int16_t> weights;
+
+    float unit() const { return 1.0F / float(1 << fraction); }
+    const int16_t *weights_of(const Window &window, size_t pair) const {
+        return &weights[window.weights + 2 * (pair - window.first)];
+    }
+};
+
+FixedTable make_fixed_table(const ResampleTable &table);
 
 } // namespace tvw

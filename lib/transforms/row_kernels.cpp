@@ -12,6 +12,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "transforms/pair_sums-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace tvw {
 namespace HWY_NAMESPACE {
@@ -47,6 +49,17 @@ HWY_INLINE Vector fused(Vector a, Vector b, Vector c) {
 #endif
 }
 
+HWY_INLINE Vector load(const float *src) {
+    return hn::LoadU(Floats(), src);
+}
+
+HWY_INLINE Vector load(const uint8_t *src) {
+    const Floats d;
+    const hn::Rebind<uint8_t, Floats> bytes;
+    const hn::Rebind<int32_t, Floats> integers;
+    return hn::ConvertTo(d, hn::PromoteTo(integers, hn::LoadU(bytes, src)));
+}
+
 /// Adds a window's products to `kVectors` sums in its order; `row(k)` points to its sample k.
 template<size_t kVectors, class Row, class At>
 HWY_INLINE void add_window(const ResampleWindow &window, const float *weights, const Row &row,
@@ -55,15 +68,15 @@ HWY_INLINE void add_window(const ResampleWindow &window, const float *weights, c
     int k = 0;
     for (; k < window.separate; ++k) {
         const Vector weight = hn::Set(d, weights[k]);
-        const float *src = row(k);
+        const auto *src = row(k);
         for (size_t v = 0; v < kVectors; ++v)
-            sum[v] = hn::Add(hn::Mul(hn::LoadU(d, src + at(v)), weight), sum[v]);
+            sum[v] = hn::Add(hn::Mul(load(src + at(v)), weight), sum[v]);
     }
     for (; k < window.count; ++k) {
         const Vector weight = hn::Set(d, weights[k]);
-        const float *src = row(k);
+        const auto *src = row(k);
         for (size_t v = 0; v < kVectors; ++v)
-            sum[v] = fused(hn::LoadU(d, src + at(v)), weight, sum[v]);
+            sum[v] = fused(load(src + at(v)), weight, sum[v]);
     }
 }
 
@@ -98,15 +111,15 @@ HWY_INLINE void transpose(const std::array<const uint8_t *, kBlockRows> &rows, s
     }
 }
 
-/// Four vectors as the rows of a matrix: its columns.
-HWY_INLINE void transpose(hn::Vec<Quad> (&v)[kGroup]) {
-    const Quad d;
-    const hn::Repartition<uint64_t, Quad> pairs;
+/// Four vectors as the rows of a matrix: its columns. With more than four lanes, of each four.
+template<class D>
+HWY_INLINE void transpose(D d, hn::Vec<D> (&v)[kGroup]) {
+    const hn::Repartition<uint64_t, D> pairs;
     const auto interleave = [&](auto a, auto b, auto &lower, auto &upper) {
         lower = hn::InterleaveLower(d, a, b);
         upper = hn::InterleaveUpper(d, a, b);
     };
-    hn::Vec<Quad> low01, high01, low23, high23;
+    hn::Vec<D> low01, high01, low23, high23;
     interleave(v[0], v[1], low01, high01);
     interleave(v[2], v[3], low23, high23);
     const auto join = [&](auto a, auto b, auto &lower, auto &upper) {
@@ -123,16 +136,12 @@ HWY_INLINE void transpose(hn::Vec<Quad> (&v)[kGroup]) {
 /// The next kBlockRows bytes as floats.
 HWY_INLINE void store_floats(const uint8_t *src, float *dst) {
     const Floats d;
-    const hn::Rebind<uint8_t, Floats> bytes;
-    const hn::Rebind<int32_t, Floats> integers;
-    for (size_t r = 0; r < kBlockRows; r += hn::Lanes(d)) {
-        hn::StoreU(hn::ConvertTo(d, hn::PromoteTo(integers, hn::LoadU(bytes, src + r))), d,
-                   dst + r);
-    }
+    for (size_t r = 0; r < kBlockRows; r += hn::Lanes(d))
+        hn::StoreU(load(src + r), d, dst + r);
 }
 
-template<class T>
-void pack_one(const std::array<const T *, kBlockRows> &rows, size_t i, size_t step, float *block) {
+void pack_one(const std::array<const uint8_t *, kBlockRows> &rows, size_t i, size_t step,
+              float *block) {
     for (size_t r = 0; r < kBlockRows; ++r)
         block[i * step + r] = float(rows[r][i]);
 }
@@ -172,10 +181,61 @@ void run_pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t 
         pack_one(rows, i, step, block);
 }
 
-void run_pack_words(const std::array<const uint16_t *, kBlockRows> &rows, size_t count, size_t step,
-                    float *block) {
-    for (size_t i = 0; i < count; ++i)
-        pack_one(rows, i, step, block);
+/// Eight columns of sums, `step` floats apart in the block.
+HWY_INLINE void pack_eight(const std::array<const int32_t *, kBlockRows> &rows, size_t i,
+                           float *block, size_t step) {
+#if HWY_TARGET == HWY_SCALAR
+    for (size_t column = 0; column < kBlockRows; ++column) {
+        for (size_t r = 0; r < kBlockRows; ++r)
+            block[column * step + r] = float(rows[r][i + column]);
+    }
+#else
+    const Floats d;
+    const auto read = [&](size_t r, size_t column, Vector(&v)[kGroup]) {
+        for (size_t j = 0; j < kGroup; ++j)
+            v[j] = hn::ConvertTo(d, hn::LoadU(hn::RebindToSigned<Floats>(), rows[r + j] + column));
+        transpose(d, v);
+    };
+    Vector upper[kGroup];
+    Vector lower[kGroup];
+#if HWY_MAX_BYTES >= 32
+    read(0, i, upper);
+    read(kGroup, i, lower);
+    for (size_t j = 0; j < kGroup; ++j) {
+        hn::StoreU(hn::ConcatLowerLower(d, lower[j], upper[j]), d, block + j * step);
+        hn::StoreU(hn::ConcatUpperUpper(d, lower[j], upper[j]), d, block + (kGroup + j) * step);
+    }
+#else
+    for (size_t column = 0; column < kBlockRows; column += kGroup) {
+        read(0, i + column, upper);
+        read(kGroup, i + column, lower);
+        for (size_t j = 0; j < kGroup; ++j) {
+            hn::StoreU(upper[j], d, block + (column + j) * step);
+            hn::StoreU(lower[j], d, block + (column + j) * step + kGroup);
+        }
+    }
+#endif
+#endif
+}
+
+void run_pack_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t count, size_t step,
+                   float *block) {
+    size_t i = 0;
+    for (; i + kBlockRows <= count; i += kBlockRows)
+        pack_eight(rows, i, block + i * step, step);
+    for (; i < count; ++i) {
+        for (size_t r = 0; r < kBlockRows; ++r)
+            block[i * step + r] = float(rows[r][i]);
+    }
+}
+
+void run_pack_paired_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t groups,
+                          size_t step, float *block) {
+    static_assert(kPairedColumns == 2 * kBlockRows);
+    for (size_t i = 0; i < groups * kPairedColumns; i += kPairedColumns) {
+        pack_eight(rows, i, block + i * step, 2 * step);
+        pack_eight(rows, i + kBlockRows, block + (i + 1) * step, 2 * step);
+    }
 }
 
 /// Writes `count` outputs, `lanes` floats apart in `sums`, into rows.
@@ -187,7 +247,7 @@ HWY_INLINE void store_rows(const float *sums, size_t count, size_t lanes, float 
             hn::Vec<Quad> v[kGroup];
             for (size_t i = 0; i < kGroup; ++i)
                 v[i] = hn::Load(Quad(), sums + i * lanes + r);
-            transpose(v);
+            transpose(Quad(), v);
             for (size_t i = 0; i < kGroup; ++i)
                 hn::StoreU(v[i], Quad(), dst + (r + i) * stride);
         }
@@ -200,12 +260,10 @@ HWY_INLINE void store_rows(const float *sums, size_t count, size_t lanes, float 
     }
 }
 
-/// `kGroups` channels of `kBlockRows` rows, whichever way they come together.
-template<size_t kGroups>
-void resize_block(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
-                  const Block &block) {
+void run_horizontal(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
+                    const Block &block) {
     const Floats d;
-    constexpr size_t kLanes = kGroups * kBlockRows;
+    constexpr size_t kLanes = kBlockVectors * kBlockRows;
     constexpr size_t kWidth = hn::MaxLanes(Floats());
     constexpr size_t kVectors = kLanes / kWidth;
     const BlockLayout &layout = block.layout;
@@ -231,25 +289,13 @@ void resize_block(const ResampleTable &table, size_t begin, size_t end, const si
     }
     const size_t outputs = table.windows.size();
     for (size_t i = begin; i < end; i += kGroup) {
-        for (size_t g = 0; g < kGroups; ++g) {
+        for (size_t g = 0; g < kBlockVectors; ++g) {
             float *dst = block.dst + g / layout.channels * kBlockRows * block.stride +
                          g % layout.channels * outputs + i;
             store_rows(sums + (i - begin) * kLanes + g * kBlockRows, std::min(kGroup, end - i),
                        kLanes, dst, block.stride);
         }
     }
-}
-
-void run_horizontal(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
-                    const Block &block) {
-    if (block.layout.channels * block.layout.groups == 3)
-        resize_block<3>(table, begin, end, order, block);
-    else
-        resize_block<kMostVectors>(table, begin, end, order, block);
-}
-
-HWY_INLINE void store(Vector sum, float *dst) {
-    hn::StoreU(sum, Floats(), dst);
 }
 
 /// Rounds half to even and keeps the level within 8 bits.
@@ -260,9 +306,8 @@ HWY_INLINE void store(Vector sum, uint8_t *dst) {
                hn::Rebind<uint8_t, Floats>(), dst);
 }
 
-template<class T>
 void run_vertical(const ResampleWindow &window, const float *weights, const float *const *rows,
-                  size_t count, T *dst) {
+                  size_t count, uint8_t *dst) {
     const Floats d;
     constexpr size_t kWidth = hn::MaxLanes(Floats());
     constexpr size_t kVectors = 32 / kWidth;
@@ -293,23 +338,68 @@ void run_vertical(const ResampleWindow &window, const float *weights, const floa
     for (int k = 0; k < window.count; ++k) {
         std::copy(rows[k] + i, rows[k] + count, values);
         const Vector weight = hn::Set(d, weights[k]);
-        const Vector value = hn::Load(d, values);
+        const Vector value = load(values);
         sum =
             k < window.separate ? hn::Add(hn::Mul(value, weight), sum) : fused(value, weight, sum);
     }
-    T last[kWidth];
+    uint8_t last[kWidth];
     store(sum, last);
     std::copy_n(last, count - i, dst + i);
 }
 
-void run_vertical_levels(const ResampleWindow &window, const float *weights,
-                         const float *const *rows, size_t count, uint8_t *dst) {
-    run_vertical(window, weights, rows, count, dst);
+#if HWY_TARGET == HWY_SCALAR
+template<size_t kOutputs>
+size_t add_vectors(const std::array<const uint8_t *, 2> & /*rows*/, size_t /*count*/,
+                   const PairSums * /*outputs*/, size_t /*offset*/) {
+    return 0;
+}
+#else
+/// Answers how many sums of each output were added to.
+template<size_t kOutputs>
+size_t add_vectors(const std::array<const uint8_t *, 2> &rows, size_t count,
+                   const PairSums *outputs, size_t offset) {
+    const WeightedPairs<hn::RebindToSigned<Floats>, kOutputs> pairs(outputs);
+    const hn::Repartition<int16_t, Floats> words;
+    const hn::Rebind<uint8_t, decltype(words)> bytes; // twice as many as a vector has sums
+    const auto [first, second] = rows;
+    const size_t lanes = hn::Lanes(Floats());
+    size_t i = 0;
+    for (; i + 2 * lanes <= count; i += 2 * lanes) {
+        const auto a = hn::LoadU(bytes, first + i);
+        const auto b = hn::LoadU(bytes, second + i);
+        pairs.add(hn::PromoteTo(words, hn::InterleaveLower(bytes, a, b)), offset + i);
+        pairs.add(hn::PromoteTo(words, hn::InterleaveUpper(bytes, a, b)), offset + i + lanes);
+    }
+    return i;
+}
+#endif
+
+template<size_t kOutputs>
+void add_to(const std::array<const uint8_t *, 2> &rows, size_t count, const PairSums *outputs,
+            size_t offset) {
+    for (size_t i = add_vectors<kOutputs>(rows, count, outputs, offset); i < count; ++i) {
+        for (size_t o = 0; o < kOutputs; ++o) {
+            const auto &[sums, before, weights] = outputs[o];
+            sums[offset + i] =
+                before[offset + i] + rows[0][i] * weights[0] + rows[1][i] * weights[1];
+        }
+    }
 }
 
-void run_vertical_floats(const ResampleWindow &window, const float *weights,
-                         const float *const *rows, size_t count, float *dst) {
-    run_vertical(window, weights, rows, count, dst);
+void run_add_rows(const std::array<const uint8_t *, 2> &rows, size_t count,
+                  std::span<const PairSums> outputs, size_t offset) {
+    in_threes(outputs, [&](auto number, const PairSums *some) {
+        add_to<decltype(number)::value>(rows, count, some, offset);
+    });
+}
+
+void run_round(const float *row, size_t count, uint8_t *dst) {
+    const Floats d;
+    size_t i = 0;
+    for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d))
+        store(load(row + i), dst + i);
+    for (; i < count; ++i)
+        dst[i] = pixel::level_of(row[i]);
 }
 
 /// Quotients as division rounds them. With fused multiply-add the estimate's remainder is exact,
@@ -336,15 +426,12 @@ private:
 
 void run_normalize(const uint8_t *levels, size_t count, const LevelScale &scale, float *dst) {
     const Floats d;
-    const hn::Rebind<uint8_t, Floats> bytes;
-    const hn::Rebind<int32_t, Floats> integers;
     const Division by_white(255.0F);
     const Division by_std(scale.std);
     const Vector mean = hn::Set(d, scale.mean);
     size_t i = 0;
     for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
-        const Vector level =
-            hn::ConvertTo(d, hn::PromoteTo(integers, hn::LoadU(bytes, levels + i)));
+        const Vector level = load(levels + i);
         hn::StoreU(by_std(hn::Sub(by_white(level), mean)), d, dst + i);
     }
     for (; i < count; ++i)
@@ -361,10 +448,12 @@ namespace tvw {
 namespace {
 
 HWY_EXPORT(run_pack_bytes);
-HWY_EXPORT(run_pack_words);
+HWY_EXPORT(run_pack_sums);
+HWY_EXPORT(run_pack_paired_sums);
 HWY_EXPORT(run_horizontal);
-HWY_EXPORT(run_vertical_levels);
-HWY_EXPORT(run_vertical_floats);
+HWY_EXPORT(run_vertical);
+HWY_EXPORT(run_round);
+HWY_EXPORT(run_add_rows);
 HWY_EXPORT(run_normalize);
 
 } // namespace
@@ -374,9 +463,14 @@ void pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t coun
     HWY_DYNAMIC_DISPATCH(run_pack_bytes)(rows, count, step, block);
 }
 
-void pack_words(const std::array<const uint16_t *, kBlockRows> &rows, size_t count, size_t step,
-                float *block) {
-    HWY_DYNAMIC_DISPATCH(run_pack_words)(rows, count, step, block);
+void pack_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t count, size_t step,
+               float *block) {
+    HWY_DYNAMIC_DISPATCH(run_pack_sums)(rows, count, step, block);
+}
+
+void pack_paired_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t groups,
+                      size_t step, float *block) {
+    HWY_DYNAMIC_DISPATCH(run_pack_paired_sums)(rows, groups, step, block);
 }
 
 void resize_horizontally(const ResampleTable &table, size_t begin, size_t end, const size_t *order,
@@ -386,12 +480,16 @@ void resize_horizontally(const ResampleTable &table, size_t begin, size_t end, c
 
 void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
                        size_t count, uint8_t *dst) {
-    HWY_DYNAMIC_DISPATCH(run_vertical_levels)(window, weights, rows, count, dst);
+    HWY_DYNAMIC_DISPATCH(run_vertical)(window, weights, rows, count, dst);
 }
 
-void resize_vertically(const ResampleWindow &window, const float *weights, const float *const *rows,
-                       size_t count, float *dst) {
-    HWY_DYNAMIC_DISPATCH(run_vertical_floats)(window, weights, rows, count, dst);
+void add_rows(const std::array<const uint8_t *, 2> &rows, size_t count,
+              std::span<const PairSums> outputs, size_t offset) {
+    HWY_DYNAMIC_DISPATCH(run_add_rows)(rows, count, outputs, offset);
+}
+
+void round_levels(const float *row, size_t count, uint8_t *dst) {
+    HWY_DYNAMIC_DISPATCH(run_round)(row, count, dst);
 }
 
 void normalize_levels(const uint8_t *levels, size_t count, const LevelScale &scale, float *dst) {

@@ -33,12 +33,6 @@ size_t blend_vectors(const SampleRow & /*a*/, const SampleRow & /*b*/, int /*wei
     return 0;
 }
 
-size_t convert_sample_vectors(const pixel::YuvMatrix & /*k*/, const float * /*y*/,
-                              const float * /*u*/, const float * /*v*/, size_t /*count*/,
-                              const RgbRow & /*dst*/) {
-    return 0;
-}
-
 /// Chroma of pixel `i` in sixteenths, less its offset.
 int32_t interpolated(ChromaAxis axis, const int16_t *src, size_t i) {
     if (axis == ChromaAxis::kFull)
@@ -141,8 +135,8 @@ size_t unpack_vectors(const SampleRow &row, size_t count, uint16_t *dst) {
                      [&](size_t i, const auto &load) { hn::StoreU(load(row), Words(), dst + i); });
 }
 
-size_t blend_vectors(const SampleRow &a, const SampleRow &b, int weight, int offset, size_t count,
-                     int16_t *dst) {
+// The rows by value: what is stored cannot be taken for them.
+size_t blend_vectors(SampleRow a, SampleRow b, int weight, int offset, size_t count, int16_t *dst) {
     const Words d;
     const hn::RebindToSigned<Words> result;
     const Word of_a = hn::Set(d, uint16_t(weight));
@@ -266,28 +260,6 @@ void run_convert(const YuvCoefficients &k, ChromaAxis axis, const uint16_t *y, c
         convert_shared<ChromaAxis::kCentered>(matrix, y, u, v, count, dst);
 }
 
-size_t convert_sample_vectors(const pixel::YuvMatrix &k, const float *y, const float *u,
-                              const float *v, size_t count, const RgbRow &dst) {
-    const hn::ScalableTag<float> d;
-    const hn::Rebind<uint8_t, decltype(d)> bytes;
-    const auto weighted = [&](auto x, float weight) { return hn::Mul(x, hn::Set(d, weight)); };
-    const auto store = [&](auto sum, float constant, uint8_t *at) {
-        const auto level = hn::Add(sum, hn::Set(d, constant));
-        const auto clamped = hn::Clamp(level, hn::Zero(d), hn::Set(d, 255.0F));
-        hn::StoreU(hn::DemoteTo(bytes, hn::NearestInt(clamped)), bytes, at);
-    };
-    size_t i = 0;
-    for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
-        const auto luma = weighted(hn::LoadU(d, y + i), k.y);
-        const auto us = hn::LoadU(d, u + i);
-        const auto vs = hn::LoadU(d, v + i);
-        store(hn::Add(luma, weighted(vs, k.r_v)), k.r, dst.r + i);
-        store(hn::Sub(hn::Sub(luma, weighted(us, k.g_u)), weighted(vs, k.g_v)), k.g, dst.g + i);
-        store(hn::Add(luma, weighted(us, k.b_u)), k.b, dst.b + i);
-    }
-    return i;
-}
-
 #endif
 
 void run_unpack(const SampleRow &row, size_t count, uint16_t *dst) {
@@ -299,16 +271,6 @@ void run_blend(const SampleRow &a, const SampleRow &b, int weight, int offset, s
                int16_t *dst) {
     for (size_t i = blend_vectors(a, b, weight, offset, count, dst); i < count; ++i)
         dst[i] = int16_t(weight * sample(a, i) + (4 - weight) * sample(b, i) - offset);
-}
-
-void run_convert_samples(const pixel::YuvMatrix &k, const float *y, const float *u, const float *v,
-                         size_t count, const RgbRow &dst) {
-    for (size_t i = convert_sample_vectors(k, y, u, v, count, dst); i < count; ++i) {
-        const pixel::Rgb rgb = pixel::samples_to_rgb(k, y[i], u[i], v[i]);
-        dst.r[i] = rgb.r;
-        dst.g[i] = rgb.g;
-        dst.b[i] = rgb.b;
-    }
 }
 
 } // namespace
@@ -323,7 +285,6 @@ namespace {
 HWY_EXPORT(run_unpack);
 HWY_EXPORT(run_blend);
 HWY_EXPORT(run_convert);
-HWY_EXPORT(run_convert_samples);
 
 } // namespace
 
@@ -339,11 +300,6 @@ void blend_rows(const SampleRow &a, const SampleRow &b, int weight, int offset, 
 void convert_row(const pixel::YuvCoefficients &k, pixel::ChromaAxis axis, const uint16_t *y,
                  const int16_t *u, const int16_t *v, size_t count, const RgbRow &dst) {
     HWY_DYNAMIC_DISPATCH(run_convert)(k, axis, y, u, v, count, dst);
-}
-
-void convert_samples(const pixel::YuvMatrix &k, const float *y, const float *u, const float *v,
-                     size_t count, const RgbRow &dst) {
-    HWY_DYNAMIC_DISPATCH(run_convert_samples)(k, y, u, v, count, dst);
 }
 
 } // namespace tvw

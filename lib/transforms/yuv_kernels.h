@@ -42,8 +42,4 @@ struct RgbRow {
 void convert_row(const pixel::YuvCoefficients &k, pixel::ChromaAxis axis, const uint16_t *y,
                  const int16_t *u, const int16_t *v, size_t count, const RgbRow &dst);
 
-/// `count` samples that were resized, as pixel::samples_to_rgb makes them RGB.
-void convert_samples(const pixel::YuvMatrix &k, const float *y, const float *u, const float *v,
-                     size_t count, const RgbRow &dst);
-
 } // namespace tvw

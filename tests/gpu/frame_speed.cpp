@@ -21,7 +21,6 @@ namespace {
 using namespace tvw::test;
 using tvw::FrameInput;
 using tvw::PixelFormat;
-using tvw::PreprocessMode;
 
 struct Extent {
     int width;
@@ -29,7 +28,6 @@ struct Extent {
 };
 constexpr std::array kExtents = {Extent{1920, 1080}, Extent{3840, 2160}};
 constexpr std::array kFrameFormats = {PixelFormat::kRGB, PixelFormat::kNV12};
-constexpr std::array kModes = {PreprocessMode::kExact, PreprocessMode::kFast};
 constexpr std::array kBatches = {1, 8};
 constexpr int64_t kSide = 224;
 
@@ -69,8 +67,8 @@ std::vector<FrameInput> make_frames(const at::Tensor &memory, std::optional<tvw:
 }
 
 /// Bytes of one frame that must be read.
-int64_t needed_bytes(const tvw::Transforms &preset, PreprocessMode mode, const FrameInput &frame) {
-    tvw::GridPlan plan(preset, mode);
+int64_t needed_bytes(const tvw::Transforms &preset, const FrameInput &frame) {
+    tvw::GridPlan plan(preset);
     plan.plan({&frame, 1});
     std::vector<float> rows(plan.row_floats());
     const auto jobs = plan.jobs(plan.windows().data(), plan.weights().data(), rows.data());
@@ -135,28 +133,23 @@ public:
     void run_all() {
         for (const Extent &extent : kExtents) {
             for (const PixelFormat format : kFrameFormats) {
-                for (const PreprocessMode mode : kModes) {
-                    if (format == PixelFormat::kRGB && mode == PreprocessMode::kFast)
-                        continue; // the same as exact
-                    for (const int batch : kBatches) {
-                        measure(format, extent, mode, batch, true);
-                        measure(format, extent, mode, batch, false);
-                    }
+                for (const int batch : kBatches) {
+                    measure(format, extent, batch, true);
+                    measure(format, extent, batch, false);
                 }
             }
         }
     }
 
 private:
-    double bound_us(const FrameInput &frame, PreprocessMode mode, bool on_gpu) const {
-        const auto read = double(needed_bytes(preset_, mode, frame));
+    double bound_us(const FrameInput &frame, bool on_gpu) const {
+        const auto read = double(needed_bytes(preset_, frame));
         const auto written = double(3 * kSide * kSide * int64_t(sizeof(float)));
         const double on_card = (read + written) * speed_.memory;
         return 1e6 * (on_gpu ? on_card : std::max(read * speed_.transfer, on_card));
     }
 
-    void measure(PixelFormat format, const Extent &extent, PreprocessMode mode, int batch,
-                 bool on_gpu) {
+    void measure(PixelFormat format, const Extent &extent, int batch, bool on_gpu) {
         const auto frames = make_frames(on_gpu ? device_ : host_,
                                         on_gpu ? place_.memory() : std::nullopt, format, extent);
         const auto count = std::min(size_t(batch), frames.size());
@@ -165,7 +158,7 @@ private:
         const tvw::cuda::ImageTensor dst = {result.mutable_data_ptr(), result.numel(),
                                             tvw::DType::kFloat32,
                                             tvw::cuda::ImageLayout::kChannelsLast};
-        const auto preprocessor = place_.make_preprocessor(preset_, mode);
+        const auto preprocessor = place_.make_preprocessor(preset_);
         size_t next = 0;
         const auto enqueue = [&] {
             if (next + count > frames.size())
@@ -185,12 +178,11 @@ private:
         });
         const double per_frame = 1e6 / (double(effort_.runs) * double(count));
         std::printf("{\"frames\": \"%s\", \"format\": \"%s\", \"width\": %d, \"height\": %d, "
-                    "\"mode\": \"%s\", \"batch\": %d, \"us\": %.2f, \"us_queued\": %.2f, "
+                    "\"batch\": %d, \"us\": %.2f, \"us_queued\": %.2f, "
                     "\"bound_us\": %.2f}\n",
                     on_gpu ? "gpu" : "host", format == PixelFormat::kRGB ? "RGB" : "NV12",
-                    extent.width, extent.height,
-                    std::string(tvw::preprocess_mode_name(mode)).c_str(), int(count),
-                    waited * per_frame, queued * per_frame, bound_us(frames.front(), mode, on_gpu));
+                    extent.width, extent.height, int(count), waited * per_frame, queued * per_frame,
+                    bound_us(frames.front(), on_gpu));
         std::fflush(stdout);
     }
 

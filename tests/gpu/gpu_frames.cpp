@@ -25,10 +25,8 @@ namespace {
 using namespace tvw::test;
 using tvw::DType;
 using tvw::FrameInput;
-using tvw::PreprocessMode;
 using tvw::cuda::ImageLayout;
 
-constexpr std::array kModes = {PreprocessMode::kExact, PreprocessMode::kFast};
 constexpr std::array kTypes = {DType::kFloat32, DType::kFloat16, DType::kBFloat16};
 
 at::ScalarType scalar_type(DType dtype) {
@@ -75,9 +73,8 @@ struct Batch {
 };
 
 /// [N, 3, H, W], or [3, T, H, W] of a clip.
-at::Tensor on_cpu(const tvw::Transforms &preset, PreprocessMode mode, const Batch &batch,
-                  ImageLayout layout) {
-    tvw::Preprocessor preprocessor(preset, mode);
+at::Tensor on_cpu(const tvw::Transforms &preset, const Batch &batch, ImageLayout layout) {
+    tvw::Preprocessor preprocessor(preset);
     tvw::Shape shape = preprocessor.output_shape(batch.region->width, batch.region->height);
     const auto count = int64_t(batch.here.size());
     if (layout == ImageLayout::kClip) {
@@ -107,13 +104,13 @@ at::Tensor bits_of(const at::Tensor &values) {
     return values.view(values.element_size() == 4 ? at::kInt : at::kShort);
 }
 
-bool same_bits(Place &place, const tvw::Transforms &preset, PreprocessMode mode, const Batch &batch,
-               DType dtype, ImageLayout layout) {
-    at::Tensor expected = on_cpu(preset, mode, batch, layout);
+bool same_bits(Place &place, const tvw::Transforms &preset, const Batch &batch, DType dtype,
+               ImageLayout layout) {
+    at::Tensor expected = on_cpu(preset, batch, layout);
     if (layout == ImageLayout::kChannelsLast)
         expected = expected.permute({0, 2, 3, 1});
     expected = expected.to(scalar_type(dtype)).contiguous();
-    const auto preprocessor = place.make_preprocessor(preset, mode);
+    const auto preprocessor = place.make_preprocessor(preset);
     at::Tensor result;
     place.run([&] { // with the values of no image, in the same stream
         result = at::full(expected.sizes(), -77,
@@ -133,18 +130,17 @@ void compare_preprocessing(Place &place, Random &random, Counts &counts) {
         for (const tvw::Transforms &preset : random_presets(random)) {
             const bool clip = std::holds_alternative<tvw::VideoClassification>(preset);
             const Batch batch(format, 1 + random.below(4), random, place);
-            for (const PreprocessMode mode : kModes) {
+            {
                 for (const DType dtype : kTypes) {
                     const ImageLayout layout = clip                   ? ImageLayout::kClip
                                                : random.below(2) == 0 ? ImageLayout::kChannelsFirst
                                                                       : ImageLayout::kChannelsLast;
-                    const bool good = same_bits(place, preset, mode, batch, dtype, layout);
+                    const bool good = same_bits(place, preset, batch, dtype, layout);
                     counts.add(good);
                     ++cases;
                     bad += good ? 0 : 1;
                     if (!good)
-                        std::printf("  differs: %s, %s, %s\n", tvw::repr(preset).c_str(),
-                                    std::string(tvw::preprocess_mode_name(mode)).c_str(),
+                        std::printf("  differs: %s, %s\n", tvw::repr(preset).c_str(),
                                     std::string(tvw::dtype_name(dtype)).c_str());
                 }
             }
@@ -178,8 +174,7 @@ at::Tensor read_while_written(Place &place, const RandomFrame &frame, bool wait)
     at::Tensor result = at::empty({3, frame.view().height, frame.view().width},
                                   at::TensorOptions(place.device()).dtype(at::kFloat));
     const FrameInput input = {view};
-    const auto preprocessor =
-        place.make_preprocessor(tvw::ObjectDetection{}, PreprocessMode::kExact);
+    const auto preprocessor = place.make_preprocessor(tvw::ObjectDetection{});
     place.run([&] {
         preprocessor->enqueue({&input, 1}, {result.mutable_data_ptr(), result.numel()});
     });

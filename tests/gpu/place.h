@@ -19,7 +19,7 @@ namespace tvw::test {
 /// The grid's loops in place of its kernels.
 class GridLoops : public cuda::FramePreprocessor {
 public:
-    GridLoops(const Transforms &preset, PreprocessMode mode) : grid_(preset, mode) {}
+    explicit GridLoops(const Transforms &preset) : grid_(preset) {}
 
     void enqueue(std::span<const FrameInput> frames, const cuda::ImageTensor &dst) override {
         grid_.start(frames, true);
@@ -67,12 +67,11 @@ public:
         return session_ != nullptr ? std::optional(GpuMemory{wanted_.index}) : std::nullopt;
     }
 
-    std::unique_ptr<cuda::FramePreprocessor> make_preprocessor(const Transforms &preset,
-                                                               PreprocessMode mode) {
+    std::unique_ptr<cuda::FramePreprocessor> make_preprocessor(const Transforms &preset) {
         if (session_ == nullptr)
-            return std::make_unique<GridLoops>(preset, mode);
+            return std::make_unique<GridLoops>(preset);
         std::unique_ptr<cuda::FramePreprocessor> result;
-        run([&] { result = session_->make_preprocessor(preset, mode); });
+        run([&] { result = session_->make_preprocessor(preset); });
         return result;
     }
     /// Runs what enqueues, and waits.

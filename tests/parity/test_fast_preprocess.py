@@ -72,9 +72,7 @@ def test_as_many_labels_change_as_is_said(crops):
     assert process.wait() == 0
     print(f"{changed} of {CROPS} labels changed, {len(classes)} classes")
     assert len(classes) >= 10
-    # As tvw/transforms.h says, and four standard deviations.
-    expected = 0.024 * CROPS
-    assert changed <= expected + 4 * expected**0.5
+    assert changed <= max(0.005 * CROPS, 2)
 
 
 def test_levels_stay_close(crops):
@@ -94,4 +92,5 @@ def test_levels_stay_close(crops):
         most = max(most, int(difference.max()))
     process.close()
     print(f"{total / count:.3f} levels on average, {most} at most")
-    assert total / count <= 0.5
+    assert most <= 1
+    assert total / count <= 0.02

@@ -30,7 +30,7 @@ void run_grid(int columns, int rows, const Body &body) {
 
 class HostGrid {
 public:
-    HostGrid(const Transforms &preset, PreprocessMode mode) : plan_(preset, mode) {}
+    explicit HostGrid(const Transforms &preset) : plan_(preset) {}
 
     const GridPlan &plan() const { return plan_; }
 

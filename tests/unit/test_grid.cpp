@@ -21,7 +21,6 @@ using tvw::DType;
 using tvw::ErrorKind;
 using tvw::FrameInput;
 using tvw::InterpolationMode;
-using tvw::PreprocessMode;
 using tvw::Region;
 using tvw::Transforms;
 using tvw::cuda::image_output;
@@ -35,8 +34,6 @@ using tvw::test::Random;
 using tvw::test::RandomFrame;
 
 namespace {
-
-constexpr PreprocessMode kModes[] = {PreprocessMode::kExact, PreprocessMode::kFast};
 
 unsigned seed() {
     static const unsigned value = tvw::test::printed_seed("grid");
@@ -60,9 +57,8 @@ Transforms random_preset(Random &random) {
 }
 
 /// What the CPU makes of the same frames, one after the other.
-std::vector<float> on_cpu(const Transforms &preset, PreprocessMode mode,
-                          const std::vector<FrameInput> &inputs) {
-    tvw::Preprocessor preprocessor(preset, mode);
+std::vector<float> on_cpu(const Transforms &preset, const std::vector<FrameInput> &inputs) {
+    tvw::Preprocessor preprocessor(preset);
     std::vector<float> result;
     for (const FrameInput &input : inputs) {
         const Region area =
@@ -95,7 +91,7 @@ bool same_bits(const std::vector<float> &a, const std::vector<float> &b) {
 
 } // namespace
 
-START_TEST(grid_equals_cpu_in_every_format_and_mode) {
+START_TEST(grid_equals_cpu_in_every_format) {
     Random random(seed());
     for (int round = 0; round < 12; ++round) {
         for (const auto &format : kFormats) {
@@ -104,15 +100,12 @@ START_TEST(grid_equals_cpu_in_every_format_and_mode) {
             const int count = 1 + random.below(3);
             for (int i = 0; i < count; ++i)
                 batch.add(format, random);
-            for (const PreprocessMode mode : kModes) {
-                HostGrid grid(preset, mode);
-                const std::vector<float> expected = on_cpu(preset, mode, batch.inputs);
-                for (const bool crop : {false, true}) {
-                    ck_assert_msg(same_bits(on_grid(grid, batch.inputs, crop), expected),
-                                  "%s, %s, %s: %s, round %d", format.name,
-                                  std::string(tvw::preprocess_mode_name(mode)).c_str(),
-                                  crop ? "copied" : "in place", tvw::repr(preset).c_str(), round);
-                }
+            HostGrid grid(preset);
+            const std::vector<float> expected = on_cpu(preset, batch.inputs);
+            for (const bool crop : {false, true}) {
+                ck_assert_msg(same_bits(on_grid(grid, batch.inputs, crop), expected),
+                              "%s, %s: %s, round %d", format.name, crop ? "copied" : "in place",
+                              tvw::repr(preset).c_str(), round);
             }
         }
     }
@@ -132,11 +125,9 @@ START_TEST(grid_equals_cpu_for_every_preset) {
         for (const auto &format : kFormats) {
             const RandomFrame frame(format, random);
             const std::vector<FrameInput> inputs = {{frame.view()}, {frame.view()}};
-            for (const PreprocessMode mode : kModes) {
-                HostGrid grid(preset, mode);
-                ck_assert_msg(same_bits(on_grid(grid, inputs, true), on_cpu(preset, mode, inputs)),
-                              "%s: %s", format.name, tvw::repr(preset).c_str());
-            }
+            HostGrid grid(preset);
+            ck_assert_msg(same_bits(on_grid(grid, inputs, true), on_cpu(preset, inputs)), "%s: %s",
+                          format.name, tvw::repr(preset).c_str());
         }
     }
 }
@@ -157,7 +148,7 @@ START_TEST(a_clip_has_its_channels_before_its_frames) {
     std::vector<float> expected(kFrames * 3 * kPlane);
     tvw::Preprocessor(preset).run_clip(views, expected);
 
-    HostGrid grid(preset, PreprocessMode::kExact);
+    HostGrid grid(preset);
     grid.start(inputs, true);
     const std::vector<float> values = float_values(grid.plan().normalization());
     std::vector<float> clip(expected.size());
@@ -170,11 +161,11 @@ END_TEST
 START_TEST(other_layouts_and_types_hold_the_same_values) {
     Random random(seed() + 3);
     const Transforms preset = tvw::ImageClassification{.crop_size = {21, 26}, .resize_size = {30}};
-    HostGrid grid(preset, PreprocessMode::kExact);
+    HostGrid grid(preset);
     FrameBatch batch;
     for (int i = 0; i < 3; ++i)
         batch.add(kFormats[size_t(i) * 5], random);
-    const std::vector<float> expected = on_cpu(preset, PreprocessMode::kExact, batch.inputs);
+    const std::vector<float> expected = on_cpu(preset, batch.inputs);
     grid.start(batch.inputs, true);
     const auto values =
         tvw::level_values<uint16_t>(grid.plan().normalization(), tvw::float_to_half);
@@ -201,7 +192,7 @@ START_TEST(only_what_the_crop_keeps_is_copied) {
             return std::string_view(f.name) == name;
         });
         const RandomFrame frame(*format, random, 1920, 1080);
-        tvw::GridPlan plan(preset, PreprocessMode::kExact);
+        tvw::GridPlan plan(preset);
         plan_all(plan, {{frame.view()}});
         const auto jobs = plan.jobs(nullptr, nullptr, nullptr);
         // 224 of 256 rows, as many columns, and some pixels under the outermost windows.
@@ -214,8 +205,7 @@ END_TEST
 
 START_TEST(tables_are_made_anew_only_for_another_size) {
     Random random(seed() + 5);
-    tvw::GridPlan plan(tvw::ImageClassification{.crop_size = {24}, .resize_size = {32}},
-                       PreprocessMode::kExact);
+    tvw::GridPlan plan(tvw::ImageClassification{.crop_size = {24}, .resize_size = {32}});
     const RandomFrame first(kFormats[0], random, 50, 40);
     const RandomFrame same(kFormats[11], random, 50, 40);
     const RandomFrame other(kFormats[0], random, 60, 40);
@@ -234,7 +224,7 @@ START_TEST(mistakes_are_named) {
     Random random(seed() + 6);
     const RandomFrame frame(kFormats[0], random, 50, 40);
     const RandomFrame other(kFormats[0], random, 60, 40);
-    tvw::GridPlan plan(tvw::ObjectDetection{}, PreprocessMode::kExact);
+    tvw::GridPlan plan(tvw::ObjectDetection{});
     const auto none = error_of([&] { plan_all(plan, {}); });
     ck_assert(contains(none->what(), "at least one frame"));
     const auto sizes = error_of([&] { plan_all(plan, {{frame.view()}, {other.view()}}); });
@@ -248,7 +238,7 @@ END_TEST
 int main() {
     seed(); // one for all of the suite's processes
     return tvw::test::run_suite(
-        "grid", {grid_equals_cpu_in_every_format_and_mode, grid_equals_cpu_for_every_preset,
+        "grid", {grid_equals_cpu_in_every_format, grid_equals_cpu_for_every_preset,
                  a_clip_has_its_channels_before_its_frames,
                  other_layouts_and_types_hold_the_same_values, only_what_the_crop_keeps_is_copied,
                  tables_are_made_anew_only_for_another_size, mistakes_are_named});
