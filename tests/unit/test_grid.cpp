@@ -187,10 +187,10 @@ START_TEST(only_what_the_crop_keeps_is_copied) {
     Random random(seed() + 4);
     const Transforms preset =
         tvw::ImageClassification{.crop_size = {224}, .resize_size = {256}, .antialias = true};
-    for (const auto &[name, bytes_per_pixel] : {std::pair{"RGB", 3.0}, {"NV12", 1.5}}) {
-        const auto format = std::find_if(kFormats.begin(), kFormats.end(), [&](const auto &f) {
-            return std::string_view(f.name) == name;
-        });
+    for (const auto &[format_name, bytes_per_pixel] : {std::pair{"RGB", 3.0}, {"NV12", 1.5}}) {
+        const std::string_view name = format_name; // Clang before 16 captures no binding
+        const auto format = std::find_if(kFormats.begin(), kFormats.end(),
+                                         [&](const auto &f) { return f.name == name; });
         const RandomFrame frame(*format, random, 1920, 1080);
         tvw::GridPlan plan(preset);
         plan_all(plan, {{frame.view()}});

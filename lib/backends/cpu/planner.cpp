@@ -71,10 +71,10 @@ std::optional<Expansion> Planner::expansion(ValueId id) const {
     return found_in(expansions_, id);
 }
 
-View Planner::new_buffer(const Shape &shape, std::vector<int64_t> strides) {
-    View view{BufferId(sizes_.size()), 0, shape, std::move(strides)};
+View Planner::new_buffer(Shape shape, std::vector<int64_t> strides) {
+    const auto buffer = BufferId(sizes_.size());
     sizes_.push_back(numel(shape));
-    return view;
+    return {buffer, 0, std::move(shape), std::move(strides)};
 }
 
 View Planner::scratch(int64_t floats) {

@@ -101,7 +101,7 @@ public:
     Planned finish();
 
 private:
-    View new_buffer(const Shape &shape, std::vector<int64_t> strides);
+    View new_buffer(Shape shape, std::vector<int64_t> strides);
     View copied(ValueId id, std::vector<int64_t> strides);
 
     const Graph &graph_;
