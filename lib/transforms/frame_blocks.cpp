@@ -69,7 +69,7 @@ void FrameBlocks::read_sums(size_t first) {
 
 void FrameBlocks::add_pairs(size_t begin, size_t end) {
     for (size_t pair = begin; pair < end; ++pair)
-        find(additions_[pair - begin], pair, 2 * (pair - begin));
+        read_pair(pair, 2 * (pair - begin), additions_[pair - begin]);
     const size_t columns = paired_ ? yuv_.columns() : row_.bytes(size_t(area_.width));
     for (size_t column = 0; column < columns; column += kStrip) {
         for (size_t pair = begin; pair < end; ++pair)
@@ -77,8 +77,8 @@ void FrameBlocks::add_pairs(size_t begin, size_t end) {
     }
 }
 
-/// Reads a pair of rows if any output needs it.
-void FrameBlocks::find(Addition &addition, size_t pair, size_t slot) {
+/// A pair of rows, if any output needs it.
+void FrameBlocks::read_pair(size_t pair, size_t slot, Addition &addition) {
     sums_.find_outputs(pair, addition.outputs);
     if (addition.outputs.empty())
         return;

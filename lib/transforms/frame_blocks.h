@@ -57,7 +57,7 @@ private:
     void open_sums(const FixedTable &vertical);
     void read_sums(size_t first);
     void add_pairs(size_t begin, size_t end);
-    void find(Addition &addition, size_t pair, size_t slot);
+    void read_pair(size_t pair, size_t slot, Addition &addition);
     void add_strip(const Addition &addition, size_t begin, size_t count) const;
     void pack_rows(const Piece &piece, float *dst) const;
     void pack_sums_of(const Piece &piece, float *dst) const;

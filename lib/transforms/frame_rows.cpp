@@ -59,16 +59,14 @@ void FrameRows::open(const pixel::Source &source, const Region &area, size_t kep
     kept_ = kept;
     next_ = 0;
     yuv_.open(source, area);
-    const size_t bytes = kept * channels * yuv_.row_size();
-    if (bytes_.size() < bytes)
-        bytes_.resize(bytes);
+    bytes_.reserve(kept * channels * yuv_.row_size());
 }
 
 RowStrands FrameRows::read(int y) {
     if (!converts_)
         return in_place(y);
     const size_t channel = layout_.channels == 1 ? 0 : yuv_.row_size();
-    uint8_t *dst = &bytes_[next_ * layout_.channels * yuv_.row_size()];
+    uint8_t *dst = bytes_.data() + next_ * layout_.channels * yuv_.row_size();
     next_ = (next_ + 1) % kept_;
     yuv_.convert(area_.y + y, {dst, dst + channel, dst + 2 * channel});
     dst += yuv_.before();

@@ -5,12 +5,12 @@
 #include <tvw/frame.h>
 
 #include "transforms/pixel.h"
+#include "transforms/room.h"
 #include "transforms/yuv_rows.h"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace tvw {
 
@@ -55,8 +55,8 @@ private:
 
     YuvRows yuv_;
     size_t kept_ = 0;
-    size_t next_ = 0;            ///< of the rows that are kept, the next to be overwritten
-    std::vector<uint8_t> bytes_; ///< converted rows
+    size_t next_ = 0;     ///< of the rows that are kept, the next to be overwritten
+    Room<uint8_t> bytes_; ///< converted rows
 };
 
 } // namespace tvw

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A pair of rows under the weights of a few outputs, compiled for each instruction set.
-#if defined(TVW_PAIR_SUMS_INL) == defined(HWY_TARGET_TOGGLE)
-#ifdef TVW_PAIR_SUMS_INL
-#undef TVW_PAIR_SUMS_INL
-#else
-#define TVW_PAIR_SUMS_INL
-#endif
+#include "base/simd.h"
 
 #include "transforms/row_kernels.h"
 
 #include <hwy/highway.h>
 
 #include <type_traits>
+
+#if defined(TVW_TRANSFORMS_PAIR_SUMS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef TVW_TRANSFORMS_PAIR_SUMS_INL_H
+#undef TVW_TRANSFORMS_PAIR_SUMS_INL_H
+#else
+#define TVW_TRANSFORMS_PAIR_SUMS_INL_H
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace tvw {

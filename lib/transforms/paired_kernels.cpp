@@ -10,6 +10,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "transforms/chroma-inl.h"
 #include "transforms/pair_sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -26,21 +27,14 @@ constexpr size_t kHalf = kPairedColumns / 2;
 
 #if HWY_TARGET == HWY_SCALAR
 
-/// One of a pair's samples for column `i`, in sixteenths.
-template<ChromaAxis kAxis>
-int32_t interpolated(const int16_t *here, size_t i) {
-    const bool odd = i % 2 != 0;
-    if (kAxis == ChromaAxis::kCosited)
-        return odd ? 2 * (here[0] + here[2]) : 4 * here[0];
-    return 3 * here[0] + (odd ? here[2] : here[-2]);
-}
-
 template<ChromaAxis kAxis>
 int level(const PairCoefficients &k, const std::array<int16_t, 2> &weights, const PairedRow &row,
           size_t i) {
     const int16_t *here = row.pairs + i / 2 * 2;
-    const int32_t fixed = row.y[i] * k.y + k.constant + interpolated<kAxis>(here, i) * weights[0] +
-                          interpolated<kAxis>(here + 1, i) * weights[1];
+    const bool odd = i % 2 != 0;
+    const int32_t fixed = row.y[i] * k.y + k.constant +
+                          interpolated(kAxis, odd, here, 2) * weights[0] +
+                          interpolated(kAxis, odd, here + 1, 2) * weights[1];
     return std::clamp(fixed >> kFraction, 0, 255);
 }
 
@@ -78,13 +72,6 @@ using Shorts = hn::Repartition<int16_t, Ints>;
 using Int = hn::Vec<Ints>;
 using Short = hn::Vec<Shorts>;
 
-/// What the coefficients make of a vector of columns, not yet shifted to levels.
-struct Fixed {
-    Int r;
-    Int g;
-    Int b;
-};
-
 class Matrix {
 public:
     explicit Matrix(const PairCoefficients &k)
@@ -94,7 +81,7 @@ public:
           g_(set_pairs(Shorts(), k.g.data())),
           b_(set_pairs(Shorts(), k.b.data())) {}
 
-    HWY_INLINE Fixed operator()(Int y, Short pairs) const {
+    HWY_INLINE Fixed<Int> operator()(Int y, Short pairs) const {
         const Int luma = hn::Add(hn::Mul(y, y_), constant_);
         return {hn::Add(luma, products_of_pairs(d_, pairs, r_)),
                 hn::Add(luma, products_of_pairs(d_, pairs, g_)),
@@ -107,41 +94,22 @@ private:
     Short r_, g_, b_;
 };
 
-/// Of the even and the odd columns that share a vector of pairs.
-template<class T>
-struct EvenAndOdd {
-    T even;
-    T odd;
-};
-
 /// Pairs in sixteenths.
 template<ChromaAxis kAxis>
-HWY_INLINE EvenAndOdd<Short> interpolate(const int16_t *src) {
-    const Shorts d;
-    const Short here = hn::LoadU(d, src);
-    const Short next = hn::LoadU(d, src + 2);
-    if (kAxis == ChromaAxis::kCosited)
-        return {hn::ShiftLeft<2>(here), hn::ShiftLeft<1>(hn::Add(here, next))};
-    const Short thrice = hn::Add(hn::ShiftLeft<1>(here), here);
-    return {hn::Add(thrice, hn::LoadU(d, src - 2)), hn::Add(thrice, next)};
+HWY_INLINE EvenAndOdd<Short> interpolate_pairs(const int16_t *src) {
+    return interpolate<kAxis>([src](ptrdiff_t k) { return hn::LoadU(Shorts(), src + 2 * k); });
 }
 
-/// Luma of a vector of pairs.
 HWY_INLINE EvenAndOdd<Int> load_luma(const uint8_t *src) {
-    const Ints d;
     const hn::Repartition<uint16_t, Ints> words;
     const hn::Rebind<uint8_t, decltype(words)> bytes;
-    const Int both = hn::BitCast(d, hn::PromoteTo(words, hn::LoadU(bytes, src)));
-    return {hn::And(both, hn::Set(d, 0xFFFF)), hn::ShiftRight<16>(both)};
+    return split_luma(Ints(), hn::PromoteTo(words, hn::LoadU(bytes, src)));
 }
 
-/// Levels of two rows as words, in turns.
-HWY_INLINE Short to_levels(Int first, Int second) {
+/// Of two rows, in turns.
+HWY_INLINE Short clamped_levels(Int first, Int second) {
     const Shorts d;
-    // One row's level is left in the upper half of its lane.
-    const Short words = hn::OddEven(hn::BitCast(d, hn::ShiftRight<kFraction - 16>(second)),
-                                    hn::BitCast(d, hn::ShiftRight<kFraction>(first)));
-    return hn::Clamp(words, hn::Zero(d), hn::Set(d, 255));
+    return hn::Clamp(to_levels<kFraction>(Ints(), first, second), hn::Zero(d), hn::Set(d, 255));
 }
 
 template<ChromaAxis kAxis, size_t kOutputs>
@@ -150,17 +118,17 @@ void add_rows(const PairCoefficients &k, const std::array<PairedRow, 2> &rows, s
     const Matrix matrix(k);
     const WeightedPairs<Ints, kOutputs> pairs(outputs);
     const auto add = [&](Int y0, Short chroma0, Int y1, Short chroma1, size_t at) {
-        const Fixed first = matrix(y0, chroma0);
-        const Fixed second = matrix(y1, chroma1);
-        pairs.add(to_levels(first.r, second.r), at);
-        pairs.add(to_levels(first.g, second.g), at + channel);
-        pairs.add(to_levels(first.b, second.b), at + 2 * channel);
+        const Fixed<Int> first = matrix(y0, chroma0);
+        const Fixed<Int> second = matrix(y1, chroma1);
+        pairs.add(clamped_levels(first.r, second.r), at);
+        pairs.add(clamped_levels(first.g, second.g), at + channel);
+        pairs.add(clamped_levels(first.b, second.b), at + 2 * channel);
     };
     for (size_t i = 0; i < count; i += 2 * hn::Lanes(Ints())) {
         const EvenAndOdd<Int> y0 = load_luma(rows[0].y + i);
         const EvenAndOdd<Int> y1 = load_luma(rows[1].y + i);
-        const EvenAndOdd<Short> chroma0 = interpolate<kAxis>(rows[0].pairs + i);
-        const EvenAndOdd<Short> chroma1 = interpolate<kAxis>(rows[1].pairs + i);
+        const EvenAndOdd<Short> chroma0 = interpolate_pairs<kAxis>(rows[0].pairs + i);
+        const EvenAndOdd<Short> chroma1 = interpolate_pairs<kAxis>(rows[1].pairs + i);
         const size_t at = offset + i / kPairedColumns * kPairedColumns + i % kPairedColumns / 2;
         add(y0.even, chroma0.even, y1.even, chroma1.even, at);
         add(y0.odd, chroma0.odd, y1.odd, chroma1.odd, at + kHalf);

@@ -36,8 +36,8 @@ struct PairedRow {
 };
 
 /// Makes two rows RGB and adds them as `add_rows` does, but in groups of kPairedColumns, of which
-/// the last may be written beyond `count`. The sums of green and of blue are `channel` and twice
-/// `channel` behind those of red.
+/// the last may be written beyond `count`, from `offset` on. The sums of green and of blue are
+/// `channel` and twice `channel` behind those of red.
 void add_paired_rows(const PairCoefficients &k, pixel::ChromaAxis axis,
                      const std::array<PairedRow, 2> &rows, size_t count,
                      std::span<const PairSums> outputs, size_t channel, size_t offset);

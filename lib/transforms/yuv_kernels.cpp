@@ -8,6 +8,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "transforms/chroma-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace tvw {
 namespace HWY_NAMESPACE {
@@ -33,23 +35,15 @@ size_t blend_vectors(const SampleRow & /*a*/, const SampleRow & /*b*/, int /*wei
     return 0;
 }
 
-/// Chroma of pixel `i` in sixteenths, less its offset.
-int32_t interpolated(ChromaAxis axis, const int16_t *src, size_t i) {
-    if (axis == ChromaAxis::kFull)
-        return 4 * src[i];
-    const int16_t *here = src + i / 2;
-    const bool odd = i % 2 != 0;
-    if (axis == ChromaAxis::kCosited)
-        return odd ? 2 * (here[0] + here[1]) : 4 * here[0];
-    return 3 * here[0] + (odd ? here[1] : here[-1]);
-}
-
 void run_convert(const YuvCoefficients &k, ChromaAxis axis, const uint16_t *y, const int16_t *u,
                  const int16_t *v, size_t count, const RgbRow &dst) {
+    const auto chroma = [&](const int16_t *src, size_t i) {
+        const int32_t sixteenths =
+            axis == ChromaAxis::kFull ? 4 * src[i] : interpolated(axis, i % 2 != 0, src + i / 2, 1);
+        return sixteenths + k.chroma_offset;
+    };
     for (size_t i = 0; i < count; ++i) {
-        const pixel::Rgb rgb =
-            pixel::yuv_to_rgb(k, y[i], interpolated(axis, u, i) + k.chroma_offset,
-                              interpolated(axis, v, i) + k.chroma_offset);
+        const pixel::Rgb rgb = pixel::yuv_to_rgb(k, y[i], chroma(u, i), chroma(v, i));
         dst.r[i] = rgb.r;
         dst.g[i] = rgb.g;
         dst.b[i] = rgb.b;
@@ -148,13 +142,6 @@ size_t blend_vectors(SampleRow a, SampleRow b, int weight, int offset, size_t co
     });
 }
 
-/// What the matrix makes of a vector of pixels, not yet shifted to levels.
-struct Fixed {
-    Int r;
-    Int g;
-    Int b;
-};
-
 class Matrix {
 public:
     explicit Matrix(const YuvCoefficients &k)
@@ -166,7 +153,7 @@ public:
           constant_(hn::Set(d_, (1 << (YuvCoefficients::kFraction - 1)) - k.y_offset * k.y)) {}
 
     /// `u` and `v` in sixteenths, less their offset.
-    HWY_INLINE Fixed operator()(Int y, Int u, Int v) const {
+    HWY_INLINE Fixed<Int> operator()(Int y, Int u, Int v) const {
         const Int luma = hn::Add(hn::Mul(y, y_), constant_);
         return {hn::Add(luma, hn::Mul(v, r_v_)),
                 hn::Sub(hn::Sub(luma, hn::Mul(u, g_u_)), hn::Mul(v, g_v_)),
@@ -178,34 +165,17 @@ private:
     Int y_, r_v_, g_u_, g_v_, b_u_, constant_;
 };
 
-/// Chroma of the even and the odd pixels that share a vector of samples, in sixteenths.
-struct Pair {
-    Int even;
-    Int odd;
-};
-
 template<ChromaAxis kAxis>
-HWY_INLINE Pair interpolate(const int16_t *src) {
-    const Ints d;
-    const auto load = [&](const int16_t *at) {
-        return hn::PromoteTo(d, hn::LoadU(hn::Rebind<int16_t, Ints>(), at));
-    };
-    const Int here = load(src);
-    const Int next = load(src + 1);
-    if (kAxis == ChromaAxis::kCosited)
-        return {hn::ShiftLeft<2>(here), hn::ShiftLeft<1>(hn::Add(here, next))};
-    const Int thrice = hn::Add(hn::ShiftLeft<1>(here), here);
-    return {hn::Add(thrice, load(src - 1)), hn::Add(thrice, next)};
+HWY_INLINE EvenAndOdd<Int> interpolate_samples(const int16_t *src) {
+    return interpolate<kAxis>([src](ptrdiff_t k) {
+        return hn::PromoteTo(Ints(), hn::LoadU(hn::Rebind<int16_t, Ints>(), src + k));
+    });
 }
 
 /// Levels of even and odd pixels, in turns.
 HWY_INLINE void store_levels(Int even, Int odd, uint8_t *dst) {
-    constexpr int kFraction = YuvCoefficients::kFraction;
-    const hn::Repartition<int16_t, Ints> d;
-    // An odd pixel's level is left in the upper half of its lane.
-    const auto levels = hn::OddEven(hn::BitCast(d, hn::ShiftRight<kFraction - 16>(odd)),
-                                    hn::BitCast(d, hn::ShiftRight<kFraction>(even)));
-    const hn::Rebind<uint8_t, decltype(d)> bytes;
+    const auto levels = to_levels<YuvCoefficients::kFraction>(Ints(), even, odd);
+    const hn::Rebind<uint8_t, hn::Repartition<int16_t, Ints>> bytes;
     hn::StoreU(hn::DemoteTo(bytes, levels), bytes, dst);
 }
 
@@ -213,14 +183,12 @@ template<ChromaAxis kAxis>
 void convert_shared(const Matrix &matrix, const uint16_t *y, const int16_t *u, const int16_t *v,
                     size_t count, const RgbRow &dst) {
     const Ints d;
-    const size_t lanes = hn::Lanes(d);
-    for (size_t i = 0; i < count; i += 2 * lanes) {
-        const Int both = hn::BitCast(d, hn::LoadU(Words(), y + i));
-        const Pair us = interpolate<kAxis>(u + i / 2);
-        const Pair vs = interpolate<kAxis>(v + i / 2);
-        const Fixed even = matrix(hn::And(both, hn::Set(d, 0xFFFF)), us.even, vs.even);
-        // Luma has ten bits at most, so the sign is never set.
-        const Fixed odd = matrix(hn::ShiftRight<16>(both), us.odd, vs.odd);
+    for (size_t i = 0; i < count; i += 2 * hn::Lanes(d)) {
+        const EvenAndOdd<Int> luma = split_luma(d, hn::LoadU(Words(), y + i));
+        const EvenAndOdd<Int> us = interpolate_samples<kAxis>(u + i / 2);
+        const EvenAndOdd<Int> vs = interpolate_samples<kAxis>(v + i / 2);
+        const Fixed<Int> even = matrix(luma.even, us.even, vs.even);
+        const Fixed<Int> odd = matrix(luma.odd, us.odd, vs.odd);
         store_levels(even.r, odd.r, dst.r + i);
         store_levels(even.g, odd.g, dst.g + i);
         store_levels(even.b, odd.b, dst.b + i);
@@ -240,7 +208,7 @@ void convert_full(const Matrix &matrix, const uint16_t *y, const int16_t *u, con
         hn::StoreU(hn::DemoteTo(bytes, levels), bytes, at);
     };
     for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-        const Fixed rgb =
+        const Fixed<Int> rgb =
             matrix(load(hn::Rebind<uint16_t, Ints>(), y + i), hn::ShiftLeft<2>(load(shorts, u + i)),
                    hn::ShiftLeft<2>(load(shorts, v + i)));
         store(rgb.r, dst.r + i);

@@ -26,13 +26,6 @@ const uint8_t *at(const Component &component, int x, int y) {
     return component.data + component.stride * y + ptrdiff_t{component.step} * x;
 }
 
-/// Grows only: the size of frames may change back and forth.
-template<typename T>
-void make_room(std::vector<T> &memory, size_t count) {
-    if (memory.size() < count)
-        memory.resize(count);
-}
-
 /// What `blend` makes of samples [begin, end) that exist out of `count` from `first` on, with the
 /// outermost ones repeated. A sample is `kSize` numbers.
 template<int kSize, class Blend>
@@ -66,24 +59,26 @@ void YuvRows::open(const pixel::Source &source, const Region &area) {
     sample_ = (full ? x_ : x_ / 2) - here_;
 
     const auto samples = size_t(samples_) + kRowPadding;
-    make_room(luma_, row_size());
-    make_room(chroma_, 2 * samples);
-    if (source.model == pixel::ColorModel::kGray) // whose red, green and blue are one
-        std::ranges::fill(chroma_, int16_t{0});
+    luma_.reserve(row_size());
+    for (Room<int16_t> &component : chroma_) {
+        component.reserve(samples);
+        if (source.model == pixel::ColorModel::kGray) // whose red, green and blue are one
+            std::fill_n(component.data(), samples, int16_t{0});
+    }
     if (!has_pairs(source))
         return;
     const bool swapped = are_interleaved() && source.component[2].data < source.component[1].data;
     pair_coefficients_ = pair_coefficients(source.yuv, swapped);
     for (size_t slot = 0; slot < kSlots; ++slot) {
-        make_room(luma_bytes_[slot], row_size());
-        make_room(pairs_[slot], 2 * samples);
+        luma_bytes_[slot].reserve(row_size());
+        pairs_[slot].reserve(2 * samples);
     }
 }
 
 void YuvRows::convert(int y, const RgbRow &dst) {
     unpack(sample_row(source_.component[0], x_, y), size_t(count_), luma_.data());
-    int16_t *u = chroma_.data();
-    int16_t *v = u + chroma_.size() / 2;
+    int16_t *u = chroma_[0].data();
+    int16_t *v = chroma_[1].data();
     if (source_.model == pixel::ColorModel::kYuv) {
         read_chroma(1, y, u);
         read_chroma(2, y, v);
@@ -152,8 +147,8 @@ void YuvRows::read_chroma(size_t c, int y, int16_t *dst) const {
 /// Both components, in turns.
 void YuvRows::read_pairs(int y, int16_t *dst) {
     if (!are_interleaved()) {
-        int16_t *u = chroma_.data();
-        int16_t *v = u + chroma_.size() / 2;
+        int16_t *u = chroma_[0].data();
+        int16_t *v = chroma_[1].data();
         read_chroma(1, y, u);
         read_chroma(2, y, v);
         interleave(u, v, size_t(samples_), dst);

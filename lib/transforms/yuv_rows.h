@@ -6,13 +6,13 @@
 
 #include "transforms/paired_kernels.h"
 #include "transforms/pixel.h"
+#include "transforms/room.h"
 #include "transforms/yuv_kernels.h"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 namespace tvw {
 
@@ -59,12 +59,12 @@ private:
     int samples_ = 0; ///< at either end
     int here_ = 0;    ///< of them, which belongs to the first column
 
-    std::vector<uint16_t> luma_;
-    std::vector<int16_t> chroma_; ///< of both components, one behind the other
+    Room<uint16_t> luma_;
+    std::array<Room<int16_t>, 2> chroma_;
 
     PairCoefficients pair_coefficients_{};
-    std::array<std::vector<uint8_t>, kSlots> luma_bytes_;
-    std::array<std::vector<int16_t>, kSlots> pairs_;
+    std::array<Room<uint8_t>, kSlots> luma_bytes_;
+    std::array<Room<int16_t>, kSlots> pairs_;
 };
 
 } // namespace tvw

@@ -130,19 +130,17 @@ void compare_preprocessing(Place &place, Random &random, Counts &counts) {
         for (const tvw::Transforms &preset : random_presets(random)) {
             const bool clip = std::holds_alternative<tvw::VideoClassification>(preset);
             const Batch batch(format, 1 + random.below(4), random, place);
-            {
-                for (const DType dtype : kTypes) {
-                    const ImageLayout layout = clip                   ? ImageLayout::kClip
-                                               : random.below(2) == 0 ? ImageLayout::kChannelsFirst
-                                                                      : ImageLayout::kChannelsLast;
-                    const bool good = same_bits(place, preset, batch, dtype, layout);
-                    counts.add(good);
-                    ++cases;
-                    bad += good ? 0 : 1;
-                    if (!good)
-                        std::printf("  differs: %s, %s\n", tvw::repr(preset).c_str(),
-                                    std::string(tvw::dtype_name(dtype)).c_str());
-                }
+            for (const DType dtype : kTypes) {
+                const ImageLayout layout = clip                   ? ImageLayout::kClip
+                                           : random.below(2) == 0 ? ImageLayout::kChannelsFirst
+                                                                  : ImageLayout::kChannelsLast;
+                const bool good = same_bits(place, preset, batch, dtype, layout);
+                counts.add(good);
+                ++cases;
+                bad += good ? 0 : 1;
+                if (!good)
+                    std::printf("  differs: %s, %s\n", tvw::repr(preset).c_str(),
+                                std::string(tvw::dtype_name(dtype)).c_str());
             }
         }
         std::printf("%-12s %3d of %d batches are the CPU's to the bit\n", format.name, cases - bad,
