@@ -9,9 +9,11 @@ namespace tvw {
 namespace {
 
 /// Whether it pays to resize rows of `table` vertically while they are bytes: they must become
-/// fewer.
+/// fewer. With too many taps 16 bits would leave too little of a weight.
 bool pays_ahead(const ResampleTable &table) {
-    return 3 * int64_t(table.windows.size()) <= 2 * (table.end - table.begin);
+    constexpr int kMostTaps = 512;
+    return table.taps <= kMostTaps &&
+           3 * int64_t(table.windows.size()) <= 2 * (table.end - table.begin);
 }
 
 /// Floats in front of a block, which FrameBlocks may write: a whole number of cache lines.

@@ -152,8 +152,10 @@ ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_
 FixedTable make_fixed_table(const ResampleTable &table) {
     constexpr int kMostFraction = 20; // 255 * 2^20 * the sum of a bicubic output's magnitudes
     const double largest = *std::max_element(table.weights.begin(), table.weights.end());
+    // Rounding takes at most half a unit from each weight, which is given to the largest.
+    const int most_of_all = INT16_MAX - table.taps;
     FixedTable fixed;
-    while (fixed.fraction < kMostFraction && largest * double(2 << fixed.fraction) < INT16_MAX)
+    while (fixed.fraction < kMostFraction && largest * double(2 << fixed.fraction) < most_of_all)
         ++fixed.fraction;
     const int one = 1 << fixed.fraction;
     for (size_t i = 0; i < table.windows.size(); ++i) {

@@ -294,6 +294,57 @@ START_TEST(fast_is_a_level_from_exact_and_the_same_on_every_target) {
 }
 END_TEST
 
+START_TEST(fast_is_a_level_from_exact_in_any_region) {
+    Random random(seed());
+    for (int round = 0; round < 12; ++round) {
+        const bool tall = round % 4 == 0;
+        const tvw::Transforms preset = tvw::ImageClassification{
+            .crop_size = {24}, .resize_size = {24, 24}, .antialias = round % 3 != 0};
+        for (const auto &layout : kFormats) {
+            const RandomFrame frame(layout, random, tall ? 41 : 600 + random.below(500),
+                                    tall ? 20000 : 60 + random.below(90));
+            const Region region = tvw::test::random_region(frame.view(), random);
+            std::vector<uint8_t> exact(size_t{3} * 24 * 24);
+            std::vector<uint8_t> fast(exact.size());
+            tvw::Preprocessor(preset).run_uint8(frame.view(), exact, region);
+            tvw::Preprocessor(preset, tvw::PreprocessMode::kFast)
+                .run_uint8(frame.view(), fast, region);
+            for (size_t i = 0; i < exact.size(); ++i) {
+                ck_assert_msg(std::abs(int(exact[i]) - int(fast[i])) <= 1, "%s %dx%d, value %zu",
+                              layout.name, region.width, region.height, i);
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(fixed_weights_add_up_to_one) {
+    Random random(seed());
+    for (int round = 0; round < 2000; ++round) {
+        const int to = 1 + random.below(64);
+        const int from = to + random.below(64 * to);
+        const auto mode = tvw::InterpolationMode(random.below(3));
+        const auto table = tvw::make_resample_table(mode, random.below(2) == 0, from, to, 0, to);
+        const auto fixed = tvw::make_fixed_table(table);
+        for (size_t i = 0; i < fixed.windows.size(); ++i) {
+            const auto &window = fixed.windows[i];
+            int sum = 0;
+            for (size_t k = 2 * window.first; k < 2 * window.end; ++k) {
+                const int weight = fixed.weights_of(window, k / 2)[k % 2];
+                const auto tap = int(k) - table.windows[i].first;
+                const bool inside = tap >= 0 && tap < table.windows[i].count;
+                const float exact =
+                    inside ? table.weights[i * size_t(table.taps) + size_t(tap)] : 0.0F;
+                ck_assert_float_le(std::abs(float(weight) * fixed.unit() - exact),
+                                   float(table.taps + 1) * fixed.unit());
+                sum += weight;
+            }
+            ck_assert_int_eq(sum, 1 << fixed.fraction);
+        }
+    }
+}
+END_TEST
+
 int main() {
     seed(); // one for all of the suite's processes
     return tvw::test::run_suite(
@@ -301,5 +352,6 @@ int main() {
         {every_format_equals_the_definition_on_every_target, the_definition_equals_double_precision,
          row_kernels_give_the_same_bits_on_every_target, levels_are_normalised_as_by_two_divisions,
          bytes_of_rgb_and_planes_are_read_where_they_lie,
-         fast_is_a_level_from_exact_and_the_same_on_every_target});
+         fast_is_a_level_from_exact_and_the_same_on_every_target,
+         fast_is_a_level_from_exact_in_any_region, fixed_weights_add_up_to_one});
 }
