@@ -45,6 +45,9 @@ inline constexpr int kMaxRows = 12; // of 32
 inline constexpr int kMaxRows = 5; // of 16, and products need one
 #endif
 
+/// Values of k in one turn of the microkernel's loop.
+inline constexpr int kSteps = 2;
+
 /// One call of the microkernel: c[row][0, strip) = activation(sum_k a[row][k] · b[k] + bias +
 /// residual[row]).
 struct Block {
@@ -60,7 +63,7 @@ struct Block {
     int64_t residual_stride;
     int activation;                   ///< kNoActivation, or one of those that `fits_registers`
     const float *next = nullptr;      ///< what is multiplied later: fetched meanwhile; not null
-    int64_t next_step = 0;            ///< floats of it for each k
+    int64_t next_step = 0;            ///< floats of it for each turn of kSteps products
     const int64_t *columns = nullptr; ///< [depth], see Columns
 };
 
@@ -103,16 +106,16 @@ struct Sums {
         rest.start(bias0, bias1);
     }
 
-    // Row i is read at base[i / 3] + index[i % 3]: three registers that count and one more for each
-    // three rows.
-    HWY_INLINE void add(const float *const *base, const int64_t *index, FloatVector b0,
-                        FloatVector b1) {
+    // Row i is read at base[i / 3] + index[i % 3] + offset: few registers that count, and none that
+    // counts for the products of one turn of the loop.
+    HWY_INLINE void add(const float *const *base, const int64_t *index, int64_t offset,
+                        FloatVector b0, FloatVector b1) {
         const FloatTag d;
-        const FloatVector x = hn::Set(d, base[kRow / 3][index[kRow % 3]]);
+        const FloatVector x = hn::Set(d, base[kRow / 3][index[kRow % 3] + offset]);
         first = hn::MulAdd(x, b0, first);
         if constexpr (kTwo)
             second = hn::MulAdd(x, b1, second);
-        rest.add(base, index, b0, b1);
+        rest.add(base, index, offset, b0, b1);
     }
 
     HWY_INLINE void add_residual(const float *residual, int64_t stride) {
@@ -136,7 +139,7 @@ struct Sums {
 template<int kRows, bool kTwo>
 struct Sums<kRows, kRows, kTwo> {
     HWY_INLINE void start(FloatVector, FloatVector) {}
-    HWY_INLINE void add(const float *const *, const int64_t *, FloatVector, FloatVector) {}
+    HWY_INLINE void add(const float *const *, const int64_t *, int64_t, FloatVector, FloatVector) {}
     HWY_INLINE void add_residual(const float *, int64_t) {}
     template<int kActivation>
     HWY_INLINE void store(float *, int64_t) const {}
@@ -177,37 +180,67 @@ HWY_INLINE void fetch_results(const Block &block) {
         __builtin_prefetch(block.residual + i * block.residual_stride);
 }
 
+/// Where the microkernel reads: it moves along k.
+struct Cursor {
+    const float *base[(kMaxRows + 2) / 3];
+    int64_t index[3];
+    const float *b;
+    int64_t b_second;
+    const float *next;
+
+    explicit Cursor(const Block &block)
+        : index{0, block.a_stride, 2 * block.a_stride},
+          b(block.b),
+          b_second(kStrip > kPanel ? block.b_second : kLanes),
+          next(block.next) {
+        for (int i = 0; i < (kMaxRows + 2) / 3; ++i)
+            base[i] = block.a + int64_t{3} * i * block.a_stride;
+    }
+};
+
+// Products for kSteps values of k. With counters that move once in a while, the multiplications are
+// more than half of all instructions, which counts where two threads share a core.
+template<int kSteps, int kRows, bool kTwo>
+HWY_INLINE void advance(Sums<0, kRows, kTwo> &sums, Cursor &at) {
+    const FloatTag d;
+#pragma GCC unroll 8
+    for (int step = 0; step < kSteps; ++step) {
+        const FloatVector b0 = hn::Load(d, at.b + step * kPanel);
+        const FloatVector b1 = kTwo ? hn::Load(d, at.b + step * kPanel + at.b_second) : b0;
+        sums.add(at.base, at.index, step, b0, b1);
+    }
+    at.b += kSteps * kPanel;
+}
+
 template<int kRows, bool kTwo, Columns kColumns>
 void multiply_block(const Block &block) {
-    const FloatTag d;
     Sums<0, kRows, kTwo> sums;
     start(sums, block.bias);
     fetch_results<kRows>(block);
 
-    const float *base[(kRows + 2) / 3];
-    for (int i = 0; i < (kRows + 2) / 3; ++i)
-        base[i] = block.a + int64_t{3} * i * block.a_stride;
-    const float *b = block.b;
-    const int64_t second = block.b_second;
-    int64_t index[3] = {0, block.a_stride, 2 * block.a_stride};
-    const float *next = block.next;
-    const int64_t next_step = block.next_step;
-    for (int64_t k = 0; k < block.depth; ++k) {
-        if constexpr (kColumns == Columns::kScattered) {
-            index[0] = block.columns[k];
-            index[1] = index[0] + block.a_stride;
-            index[2] = index[1] + block.a_stride;
+    Cursor at(block);
+    int64_t k = 0;
+    if constexpr (kColumns == Columns::kScattered) {
+        for (; k < block.depth; ++k) {
+            at.index[0] = block.columns[k];
+            at.index[1] = at.index[0] + block.a_stride;
+            at.index[2] = at.index[1] + block.a_stride;
+            advance<1>(sums, at);
         }
-        const FloatVector b0 = hn::Load(d, b);
-        const FloatVector b1 = kTwo ? hn::Load(d, b + second) : b0;
-        __builtin_prefetch(next, 0, 2); // to the second-level cache
-        next += next_step;
-        sums.add(base, index, b0, b1);
-        b += kPanel;
-        if constexpr (kColumns == Columns::kDense) {
-            ++index[0];
-            ++index[1];
-            ++index[2];
+    } else {
+        const auto move = [&at](int64_t steps) {
+            for (int64_t &index : at.index)
+                index += steps;
+        };
+        for (; k + kSteps <= block.depth; k += kSteps) {
+            __builtin_prefetch(at.next, 0, 2); // to the second-level cache
+            at.next += block.next_step;
+            advance<kSteps>(sums, at);
+            move(kSteps);
+        }
+        for (; k < block.depth; ++k) {
+            advance<1>(sums, at);
+            move(1);
         }
     }
     finish(sums, block);
@@ -254,7 +287,7 @@ inline Strip strip_at(const float *packed, int64_t columns, int64_t depth, int64
 inline void fetch_next(Block &block, const Strip &strip, int64_t number, int64_t blocks) {
     const int64_t floats = block.depth * std::max(kStrip, kPanel);
     block.next = strip.b + floats + floats * number / blocks;
-    block.next_step = (std::max(kStrip, kPanel) + blocks - 1) / blocks;
+    block.next_step = (kSteps * std::max(kStrip, kPanel) + blocks - 1) / blocks;
 }
 
 /// Blocks of equal height rather than full ones and a low one, in which latency would show.
