@@ -91,7 +91,7 @@ WinogradCall lay_out(const Winograd::Shape &shape, int64_t threads) {
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "backends/cpu/kernels/gemm-inl.h"
+#include "backends/cpu/kernels/microkernel-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tvw::cpu {
@@ -228,6 +228,7 @@ void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int
     const int64_t columns = call.shape.out_channels / groups;
     const int64_t strips = strips_of(columns);
     const RowBlocks blocks(tiles);
+    const NextStrip next(depth, blocks.count());
     for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t matrix = unit / strips; // of a point and a group
         const int64_t point = matrix / groups;
@@ -236,12 +237,12 @@ void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int
                                      columns, depth, unit % strips);
         const float *v = call.v + point * call.v_point + group * depth;
         float *m = call.m + point * call.m_point + group * columns + strip.column;
-        for (int64_t i = 0; i < blocks.count; ++i) {
+        for (int64_t i = 0; i < blocks.count(); ++i) {
             const int64_t row = blocks.begin(i);
             Block block{v + row * call.v_row, call.v_row, strip.b, strip.second, depth,
                         m + row * call.m_row, call.m_row, nullptr, nullptr,      0,
                         kNoActivation};
-            fetch_next(block, strip, i, blocks.count);
+            next.fetch(block, strip, i);
             kernel_for(blocks.begin(i + 1) - row, strip.two)(block);
         }
     }
