@@ -84,38 +84,36 @@ void stream_groups(const Product &p, int64_t begin, int64_t end) {
     }
 }
 
-/// Multiplies blocks of rows by strips, and gives each what the microkernel cannot do.
+/// Multiplies some rows by a strip, block by block, and gives each what the microkernel cannot do.
 template<Columns kColumns>
 class Multiplier {
 public:
-    /// Of the rows from `first` on.
-    Multiplier(const Product &product, int64_t first, const RowBlocks &blocks)
+    Multiplier(const Product &product, int64_t first_row, int64_t rows, const Strip &strip)
         : p_(product),
-          first_(first),
-          blocks_(blocks),
-          next_(product.in, blocks.count()),
-          activation_(activation_number(product.epilogue.activation)),
-          in_registers_(fits_registers(activation_)) {}
+          first_row_(first_row),
+          strip_(strip),
+          blocks_(rows, block_rows(strip.vectors)),
+          next_(strip, product.in, blocks_),
+          activation_(activation_number(product.epilogue.activation)) {}
 
-    void run(int64_t number, const Strip &strip) const {
+    int64_t blocks() const { return blocks_.count(); }
+
+    void run(int64_t number) const {
         const int64_t begin = blocks_.begin(number);
         const int64_t rows = blocks_.begin(number + 1) - begin;
-        const int64_t row = first_ + begin;
+        const int64_t row = first_row_ + begin;
         Block block{};
         block.a = p_.x + row * p_.x_stride;
         block.a_stride = p_.x_stride;
-        block.b = strip.b;
-        block.b_second = strip.second;
+        block.b = strip_.b;
         block.depth = p_.in;
         block.columns = p_.columns;
         block.activation = kNoActivation;
-        next_.fetch(block, strip, number);
-        const int64_t wide = strip.two ? kStrip : kLanes;
-        const Kernel kernel = kernel_for<kColumns>(rows, strip.two);
-        if (p_.out - strip.column >= wide)
-            whole(kernel, block, row, rows, strip);
+        next_.fetch(block, number);
+        if (p_.out - strip_.column >= strip_.width())
+            whole(block, row, rows);
         else
-            part(kernel, block, row, rows, strip);
+            part(block, row, rows);
     }
 
 private:
@@ -128,36 +126,39 @@ private:
                    : p_.epilogue.residual + row * p_.epilogue.residual_pixel + column;
     }
 
-    void whole(Kernel kernel, Block &block, int64_t row, int64_t rows, const Strip &strip) const {
-        block.c = p_.y + row * p_.y_stride + strip.column;
+    float *result_at(int64_t row) const { return p_.y + row * p_.y_stride + strip_.column; }
+
+    void whole(Block &block, int64_t row, int64_t rows) const {
+        block.c = result_at(row);
         block.c_stride = p_.y_stride;
-        block.bias = bias_at(strip.column);
-        block.residual = residual_at(row, strip.column);
+        block.bias = bias_at(strip_.column);
+        block.residual = residual_at(row, strip_.column);
         block.residual_stride = p_.epilogue.residual_pixel;
-        if (in_registers_)
+        const bool in_registers = fits_registers(activation_);
+        if (in_registers)
             block.activation = activation_;
-        kernel(block);
-        if (!in_registers_)
-            activate_for(activation_)(block.c, block.c_stride, rows, strip.two);
+        kernel_for<kColumns>(rows, strip_.vectors)(block);
+        if (!in_registers)
+            activate_for(activation_)(block.c, block.c_stride, rows, strip_.vectors);
     }
 
     // The last columns are fewer than the microkernel stores.
-    void part(Kernel kernel, Block &block, int64_t row, int64_t rows, const Strip &strip) const {
+    void part(Block &block, int64_t row, int64_t rows) const {
         HWY_ALIGN float sums[kMaxRows * kStrip];
         block.c = sums;
         block.c_stride = kStrip;
-        kernel(block);
-        finish_for(activation_)({sums, kStrip, p_.y + row * p_.y_stride + strip.column, p_.y_stride,
-                                 rows, p_.out - strip.column, bias_at(strip.column),
-                                 residual_at(row, strip.column), p_.epilogue.residual_pixel});
+        kernel_for<kColumns>(rows, strip_.vectors)(block);
+        finish_for(activation_)({sums, kStrip, result_at(row), p_.y_stride, rows,
+                                 p_.out - strip_.column, bias_at(strip_.column),
+                                 residual_at(row, strip_.column), p_.epilogue.residual_pixel});
     }
 
     const Product &p_;
-    int64_t first_;
+    int64_t first_row_;
+    Strip strip_;
     RowBlocks blocks_;
     NextStrip next_;
     int activation_;
-    bool in_registers_;
 };
 
 /// A product cut into what threads take: a strip of columns for some blocks of a chunk of rows, or
@@ -168,7 +169,7 @@ class Tasks {
 public:
     explicit Tasks(const Product &p)
         : p_(p), strips_(strips_of(p.out)), chunks_((p.rows + most_rows(p) - 1) / most_rows(p)) {
-        const int64_t blocks = RowBlocks((p.rows + chunks_ - 1) / chunks_).count();
+        const int64_t blocks = RowBlocks((p.rows + chunks_ - 1) / chunks_, kMaxRows).count();
         const int64_t least = std::max<int64_t>(kLeastProducts / (kMaxRows * kStrip * p.in), 1);
         slabs_ = (blocks + least - 1) / least;
         by_rows_ = p.in * p.out <= kHalfCacheFloats && p.rows * (p.in + p.out) > 2 * p.in * p.out;
@@ -179,7 +180,7 @@ public:
             const int panels = panels_side_by_side(int(p_.rows));
             return (panels_of(p_.out) + panels - 1) / panels;
         }
-        return by_rows_ ? RowBlocks(p_.rows).count() : chunks_ * strips_ * slabs_;
+        return by_rows_ ? RowBlocks(p_.rows, kMaxRows).count() : chunks_ * strips_ * slabs_;
     }
 
     void run(int64_t begin, int64_t end) const {
@@ -197,18 +198,19 @@ public:
 private:
     bool few() const { return kColumns == Columns::kDense && p_.rows <= kFewRows; }
 
+    Strip strip(int64_t number) const { return strip_at(p_.packed, p_.out, p_.in, number); }
+
     void multiply_rows(int64_t begin, int64_t end) const {
-        const RowBlocks all(p_.rows);
+        const RowBlocks all(p_.rows, kMaxRows);
         const int64_t most = most_rows(p_) / kMaxRows;
         for (int64_t next = 0; begin < end; begin = next) {
             next = std::min(begin + most, end);
             const int64_t first = all.begin(begin);
-            const RowBlocks blocks(all.begin(next) - first);
-            const Multiplier<kColumns> multiplier(p_, first, blocks);
             for (int64_t number = 0; number < strips_; ++number) {
-                const Strip strip = strip_at(p_.packed, p_.out, p_.in, number);
-                for (int64_t block = 0; block < blocks.count(); ++block)
-                    multiplier.run(block, strip);
+                const Multiplier<kColumns> multiplier(p_, first, all.begin(next) - first,
+                                                      strip(number));
+                for (int64_t block = 0; block < multiplier.blocks(); ++block)
+                    multiplier.run(block);
             }
         }
     }
@@ -219,13 +221,12 @@ private:
             const int64_t slab = begin % slabs_;
             const int64_t slab_end = std::min(slab + end - begin, slabs_);
             const int64_t chunk = whole / strips_;
-            const Strip strip = strip_at(p_.packed, p_.out, p_.in, whole % strips_);
             const int64_t first = p_.rows * chunk / chunks_;
-            const RowBlocks blocks(p_.rows * (chunk + 1) / chunks_ - first);
-            const Multiplier<kColumns> multiplier(p_, first, blocks);
-            const int64_t last = blocks.count() * slab_end / slabs_;
-            for (int64_t block = blocks.count() * slab / slabs_; block < last; ++block)
-                multiplier.run(block, strip);
+            const Multiplier<kColumns> multiplier(
+                p_, first, p_.rows * (chunk + 1) / chunks_ - first, strip(whole % strips_));
+            const int64_t last = multiplier.blocks() * slab_end / slabs_;
+            for (int64_t block = multiplier.blocks() * slab / slabs_; block < last; ++block)
+                multiplier.run(block);
             begin += slab_end - slab;
         }
     }

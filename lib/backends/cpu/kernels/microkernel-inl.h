@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The microkernel of all matrix products: a block of rows of A times a strip of two vectors of
+// The microkernel of all matrix products: a block of rows of A times a strip of some vectors of
 // columns of B, with every sum in a register from the first product to the last. B lies in panels
 // of kPanel columns, A is read in place. And what is done to its results.
 //
@@ -32,38 +32,48 @@ using FloatVector = hn::Vec<FloatTag>;
 
 // Known when compiled: simd.h admits only targets whose vectors have a fixed length.
 inline constexpr int64_t kLanes = HWY_LANES(float);
-inline constexpr int64_t kStrip = 2 * kLanes;
 
-// Twice as many sums, the strip's two vectors and one factor must fit the registers.
-#if HWY_TARGET == HWY_AVX3
-inline constexpr int kMaxRows = 12; // of 32 registers
-#elif HWY_TARGET == HWY_AVX2
-inline constexpr int kMaxRows = 6; // of 16
-#elif HWY_ARCH_ARM_A64
-inline constexpr int kMaxRows = 12; // of 32
+/// The vectors of columns in a strip, and the rows of a block that is multiplied by so many: all
+/// sums must fit the registers, with the factors of the shorter side and one of the other.
+///
+/// Low and wide blocks need the fewest instructions beside the multiplications, which counts where
+/// two threads share a core, and read A less often. High ones need fewer columns of B in the
+/// nearest cache.
+#if HWY_TARGET == HWY_AVX2
+inline constexpr int kMostVectors = 4;
+constexpr int block_rows(int vectors) {
+    return std::min(12 / vectors, 6); // of 16 registers
+}
 #else
-inline constexpr int kMaxRows = 5; // of 16, and products need one
+inline constexpr int kMostVectors = 2;
+constexpr int block_rows(int /*vectors*/) {
+    // Of 32 registers, or of 16 where products need one more.
+    return HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64 ? 12 : 5;
+}
 #endif
+inline constexpr int kMaxRows = block_rows(1);
+inline constexpr int64_t kStrip = kMostVectors * kLanes;
 
 /// Values of k in one turn of the microkernel's loop.
-inline constexpr int kSteps = 2;
+constexpr int steps_of(int vectors) {
+    return vectors > 2 ? 4 : 2;
+}
 
 /// One call of the microkernel: c[row][0, strip) = activation(sum_k a[row][k] · b[k] + bias +
 /// residual[row]).
 struct Block {
     const float *a;
     int64_t a_stride;
-    const float *b;   ///< the strip's first vector for k = 0; kPanel floats on lies that for k = 1
-    int64_t b_second; ///< floats from there to its second vector
-    int64_t depth;    ///< k < depth
-    float *c;         ///< any alignment
+    const float *b; ///< the strip's first vector for k = 0; kPanel floats on lies that for k = 1
+    int64_t depth;  ///< k < depth
+    float *c;       ///< any alignment
     int64_t c_stride;
     const float *bias;     ///< null for none
     const float *residual; ///< null for none
     int64_t residual_stride;
     int activation;                   ///< kNoActivation, or one of those that `fits_registers`
     const float *next = nullptr;      ///< what is multiplied later: fetched meanwhile; not null
-    int64_t next_step = 0;            ///< floats of it for each turn of kSteps products
+    int64_t next_step = 0;            ///< floats of it for each turn of the loop
     const int64_t *columns = nullptr; ///< [depth], see Columns
 };
 
@@ -92,131 +102,156 @@ constexpr bool fits_registers(int activation) {
            activation == int(op::ActivationKind::kHardswish);
 }
 
-// The sums of rows kRow, kRow + 1, … kRows - 1. A recursive type and not an array, since compilers
-// keep arrays in memory.
-template<int kRow, int kRows, bool kTwo>
-struct Sums {
-    FloatVector first;
-    FloatVector second;
-    Sums<kRow + 1, kRows, kTwo> rest;
+// All loops below are unrolled, or compilers would keep the sums in memory.
+template<int kRows, int kVectors>
+using Sums = FloatVector[kRows][kVectors];
 
-    HWY_INLINE void start(FloatVector bias0, FloatVector bias1) {
-        first = bias0;
-        second = bias1;
-        rest.start(bias0, bias1);
-    }
-
-    // Row i is read at base[i / 3] + index[i % 3] + offset: few registers that count, and none that
-    // counts for the products of one turn of the loop.
-    HWY_INLINE void add(const float *const *base, const int64_t *index, int64_t offset,
-                        FloatVector b0, FloatVector b1) {
-        const FloatTag d;
-        const FloatVector x = hn::Set(d, base[kRow / 3][index[kRow % 3] + offset]);
-        first = hn::MulAdd(x, b0, first);
-        if constexpr (kTwo)
-            second = hn::MulAdd(x, b1, second);
-        rest.add(base, index, offset, b0, b1);
-    }
-
-    HWY_INLINE void add_residual(const float *residual, int64_t stride) {
-        const FloatTag d;
-        first = hn::Add(first, hn::LoadU(d, residual));
-        if constexpr (kTwo)
-            second = hn::Add(second, hn::LoadU(d, residual + kLanes));
-        rest.add_residual(residual + stride, stride);
-    }
-
-    template<int kActivation>
-    HWY_INLINE void store(float *c, int64_t stride) const {
-        const FloatTag d;
-        hn::StoreU(activate_known<kActivation>(d, first), d, c);
-        if constexpr (kTwo)
-            hn::StoreU(activate_known<kActivation>(d, second), d, c + kLanes);
-        rest.template store<kActivation>(c + stride, stride);
-    }
-};
-
-template<int kRows, bool kTwo>
-struct Sums<kRows, kRows, kTwo> {
-    HWY_INLINE void start(FloatVector, FloatVector) {}
-    HWY_INLINE void add(const float *const *, const int64_t *, int64_t, FloatVector, FloatVector) {}
-    HWY_INLINE void add_residual(const float *, int64_t) {}
-    template<int kActivation>
-    HWY_INLINE void store(float *, int64_t) const {}
-};
-
-template<int kRows, bool kTwo>
-HWY_INLINE void start(Sums<0, kRows, kTwo> &sums, const float *bias) {
+template<int kRows, int kVectors>
+HWY_INLINE void start(Sums<kRows, kVectors> &sums, const float *bias) {
     const FloatTag d;
-    const FloatVector zero = hn::Zero(d);
-    if (bias == nullptr)
-        sums.start(zero, zero);
-    else
-        sums.start(hn::LoadU(d, bias), kTwo ? hn::LoadU(d, bias + kLanes) : zero);
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+        const FloatVector value = bias == nullptr ? hn::Zero(d) : hn::LoadU(d, bias + v * kLanes);
+#pragma GCC unroll 16
+        for (int row = 0; row < kRows; ++row)
+            sums[row][v] = value;
+    }
 }
 
-template<int kRows, bool kTwo>
-HWY_INLINE void finish(Sums<0, kRows, kTwo> &sums, const Block &block) {
+template<int kRows, int kVectors>
+HWY_INLINE void add_residual(Sums<kRows, kVectors> &sums, const float *residual, int64_t stride) {
+    const FloatTag d;
+#pragma GCC unroll 16
+    for (int row = 0; row < kRows; ++row, residual += stride) {
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v)
+            sums[row][v] = hn::Add(sums[row][v], hn::LoadU(d, residual + v * kLanes));
+    }
+}
+
+template<int kActivation, int kRows, int kVectors>
+HWY_INLINE void store(const Sums<kRows, kVectors> &sums, float *c, int64_t stride) {
+    const FloatTag d;
+#pragma GCC unroll 16
+    for (int row = 0; row < kRows; ++row, c += stride) {
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v)
+            hn::StoreU(activate_known<kActivation>(d, sums[row][v]), d, c + v * kLanes);
+    }
+}
+
+template<int kRows, int kVectors>
+HWY_INLINE void finish(Sums<kRows, kVectors> &sums, const Block &block) {
     if (block.residual != nullptr)
-        sums.add_residual(block.residual, block.residual_stride);
+        add_residual<kRows, kVectors>(sums, block.residual, block.residual_stride);
     switch (block.activation) {
     case int(op::ActivationKind::kRelu):
-        return sums.template store<int(op::ActivationKind::kRelu)>(block.c, block.c_stride);
+        return store<int(op::ActivationKind::kRelu), kRows, kVectors>(sums, block.c,
+                                                                      block.c_stride);
     case int(op::ActivationKind::kRelu6):
-        return sums.template store<int(op::ActivationKind::kRelu6)>(block.c, block.c_stride);
+        return store<int(op::ActivationKind::kRelu6), kRows, kVectors>(sums, block.c,
+                                                                       block.c_stride);
     case int(op::ActivationKind::kHardswish):
-        return sums.template store<int(op::ActivationKind::kHardswish)>(block.c, block.c_stride);
+        return store<int(op::ActivationKind::kHardswish), kRows, kVectors>(sums, block.c,
+                                                                           block.c_stride);
     default:
-        return sums.template store<kNoActivation>(block.c, block.c_stride);
+        return store<kNoActivation, kRows, kVectors>(sums, block.c, block.c_stride);
     }
 }
 
 /// Where sums will be stored, and what is added to them, are seldom near.
-template<int kRows>
+template<int kRows, int kVectors>
 HWY_INLINE void fetch_results(const Block &block) {
-    for (int i = 0; i < kRows; ++i)
-        __builtin_prefetch(block.c + i * block.c_stride, 1);
-    for (int i = 0; i < kRows && block.residual != nullptr; ++i)
-        __builtin_prefetch(block.residual + i * block.residual_stride);
+    constexpr int64_t kLine = 16; // floats
+    for (int row = 0; row < kRows; ++row)
+        for (int64_t i = 0; i < kVectors * kLanes; i += kLine)
+            __builtin_prefetch(block.c + row * block.c_stride + i, 1);
+    for (int row = 0; row < kRows && block.residual != nullptr; ++row)
+        for (int64_t i = 0; i < kVectors * kLanes; i += kLine)
+            __builtin_prefetch(block.residual + row * block.residual_stride + i);
 }
 
-/// Where the microkernel reads: it moves along k.
+/// Where the microkernel reads: it moves along k. Row i is at base[i / 3] + index[i % 3]: few
+/// registers that count.
 struct Cursor {
+    static constexpr int64_t kPanels = (kStrip + kPanel - 1) / kPanel; ///< of a strip
+
     const float *base[(kMaxRows + 2) / 3];
     int64_t index[3];
-    const float *b;
-    int64_t b_second;
+    const float *b[kPanels];
     const float *next;
 
     explicit Cursor(const Block &block)
-        : index{0, block.a_stride, 2 * block.a_stride},
-          b(block.b),
-          b_second(kStrip > kPanel ? block.b_second : kLanes),
-          next(block.next) {
+        : index{0, block.a_stride, 2 * block.a_stride}, next(block.next) {
         for (int i = 0; i < (kMaxRows + 2) / 3; ++i)
             base[i] = block.a + int64_t{3} * i * block.a_stride;
+        for (int64_t i = 0; i < kPanels; ++i)
+            b[i] = block.b + i * block.depth * kPanel;
+    }
+
+    HWY_INLINE FloatVector factor(int row, int step) const {
+        return hn::Set(FloatTag(), base[row / 3][index[row % 3] + step]);
+    }
+    HWY_INLINE FloatVector weights(int vector, int step) const {
+        const int64_t column = vector * kLanes;
+        return hn::Load(FloatTag(), b[column / kPanel] + step * kPanel + column % kPanel);
+    }
+    HWY_INLINE void move(int64_t steps) {
+        for (int64_t &i : index)
+            i += steps;
+        for (const float *&panel : b)
+            panel += steps * kPanel;
     }
 };
 
-// Products for kCount values of k. With counters that move once in a while, the multiplications are
-// more than half of all instructions, which counts where two threads share a core.
-template<int kCount, int kRows, bool kTwo>
-HWY_INLINE void advance(Sums<0, kRows, kTwo> &sums, Cursor &at) {
-    const FloatTag d;
-#pragma GCC unroll 8
-    for (int step = 0; step < kCount; ++step) {
-        const FloatVector b0 = hn::Load(d, at.b + step * kPanel);
-        const FloatVector b1 = kTwo ? hn::Load(d, at.b + step * kPanel + at.b_second) : b0;
-        sums.add(at.base, at.index, step, b0, b1);
-    }
-    at.b += kCount * kPanel;
+/// sum += x · b. Where all registers are in use, compilers would copy sums to and fro, and read
+/// factors from memory more than once.
+HWY_INLINE void add_product(FloatVector &sum, FloatVector x, FloatVector b) {
+#if HWY_TARGET == HWY_AVX2
+    asm("vfmadd231ps %2, %1, %0" : "+x"(sum.raw) : "x"(x.raw), "x"(b.raw));
+#else
+    sum = hn::MulAdd(x, b, sum);
+#endif
 }
 
-template<int kRows, bool kTwo, Columns kColumns>
+// Products for kSteps values of k.
+template<int kSteps, int kRows, int kVectors>
+HWY_INLINE void advance(Sums<kRows, kVectors> &sums, const Cursor &at) {
+#pragma GCC unroll 16
+    for (int step = 0; step < kSteps; ++step) {
+        if constexpr (kRows < kVectors) {
+            FloatVector x[kRows];
+#pragma GCC unroll 16
+            for (int row = 0; row < kRows; ++row)
+                x[row] = at.factor(row, step);
+#pragma GCC unroll 16
+            for (int v = 0; v < kVectors; ++v) {
+                const FloatVector b = at.weights(v, step);
+#pragma GCC unroll 16
+                for (int row = 0; row < kRows; ++row)
+                    add_product(sums[row][v], x[row], b);
+            }
+        } else {
+            FloatVector b[kVectors];
+#pragma GCC unroll 16
+            for (int v = 0; v < kVectors; ++v)
+                b[v] = at.weights(v, step);
+#pragma GCC unroll 16
+            for (int row = 0; row < kRows; ++row) {
+                const FloatVector x = at.factor(row, step);
+#pragma GCC unroll 16
+                for (int v = 0; v < kVectors; ++v)
+                    add_product(sums[row][v], x, b[v]);
+            }
+        }
+    }
+}
+
+template<int kRows, int kVectors, Columns kColumns>
 void multiply_block(const Block &block) {
-    Sums<0, kRows, kTwo> sums;
-    start(sums, block.bias);
-    fetch_results<kRows>(block);
+    Sums<kRows, kVectors> sums;
+    start<kRows, kVectors>(sums, block.bias);
+    fetch_results<kRows, kVectors>(block);
 
     Cursor at(block);
     int64_t k = 0;
@@ -225,50 +260,55 @@ void multiply_block(const Block &block) {
             at.index[0] = block.columns[k];
             at.index[1] = at.index[0] + block.a_stride;
             at.index[2] = at.index[1] + block.a_stride;
-            advance<1>(sums, at);
+            advance<1, kRows, kVectors>(sums, at);
+            at.move(1);
         }
     } else {
-        const auto move = [&at](int64_t steps) {
-            for (int64_t &index : at.index)
-                index += steps;
-        };
+        constexpr int kSteps = steps_of(kVectors);
         for (; k + kSteps <= block.depth; k += kSteps) {
             __builtin_prefetch(at.next, 0, 2); // to the second-level cache
             at.next += block.next_step;
-            advance<kSteps>(sums, at);
-            move(kSteps);
+            advance<kSteps, kRows, kVectors>(sums, at);
+            at.move(kSteps);
         }
         for (; k < block.depth; ++k) {
-            advance<1>(sums, at);
-            move(1);
+            advance<1, kRows, kVectors>(sums, at);
+            at.move(1);
         }
     }
-    finish(sums, block);
+    finish<kRows, kVectors>(sums, block);
 }
 
 using Kernel = void (*)(const Block &);
 
-template<bool kTwo, Columns kColumns, int... kRows>
-constexpr std::array<Kernel, sizeof...(kRows)>
-list_kernels(std::integer_sequence<int, kRows...> /*rows*/) {
-    return {&multiply_block<kRows + 1, kTwo, kColumns>...};
+template<Columns kColumns, int kVectors, int... kRows>
+constexpr std::array<Kernel, kMaxRows>
+list_kernels(std::integer_sequence<int, kRows...> /*less one*/) {
+    constexpr int kMost = block_rows(kVectors);
+    return {&multiply_block<(kRows < kMost ? kRows + 1 : kMost), kVectors, kColumns>...};
 }
 
-/// The microkernel for 1 ≤ rows ≤ kMaxRows and a strip of one vector or two.
+template<Columns kColumns, int... kVectors>
+constexpr std::array<std::array<Kernel, kMaxRows>, kMostVectors>
+list_all_kernels(std::integer_sequence<int, kVectors...> /*less one*/) {
+    return {list_kernels<kColumns, kVectors + 1>(std::make_integer_sequence<int, kMaxRows>())...};
+}
+
+/// The microkernel for 1 ≤ rows ≤ block_rows(vectors).
 template<Columns kColumns = Columns::kDense>
-HWY_INLINE Kernel kernel_for(int64_t rows, bool two) {
-    using Rows = std::make_integer_sequence<int, kMaxRows>;
-    static constexpr std::array<Kernel, kMaxRows> kOne = list_kernels<false, kColumns>(Rows{});
-    static constexpr std::array<Kernel, kMaxRows> kTwo = list_kernels<true, kColumns>(Rows{});
-    return (two ? kTwo : kOne)[size_t(rows - 1)];
+HWY_INLINE Kernel kernel_for(int64_t rows, int vectors) {
+    static constexpr auto kAll =
+        list_all_kernels<kColumns>(std::make_integer_sequence<int, kMostVectors>());
+    return kAll[size_t(vectors - 1)][size_t(rows - 1)];
 }
 
 /// Where a strip of columns lies in packed weights.
 struct Strip {
     const float *b;
-    int64_t second;
     int64_t column; ///< its first
-    bool two;       ///< two vectors wide; one where the last columns fill no more
+    int vectors;    ///< kMostVectors, or fewer where the last columns fill no more
+
+    int64_t width() const { return vectors * kLanes; }
 };
 
 inline int64_t strips_of(int64_t columns) {
@@ -277,17 +317,16 @@ inline int64_t strips_of(int64_t columns) {
 
 inline Strip strip_at(const float *packed, int64_t columns, int64_t depth, int64_t number) {
     const int64_t column = number * kStrip;
-    const int64_t panel = column / kPanel;
-    return {packed + panel * depth * kPanel + column % kPanel,
-            kStrip > kPanel ? depth * kPanel : kLanes, column, column + kLanes < columns};
+    return {packed + column / kPanel * depth * kPanel + column % kPanel, column,
+            int((std::min(columns - column, kStrip) + kLanes - 1) / kLanes)};
 }
 
 /// Blocks of equal height rather than full ones and a low one, in which latency would show. Nothing
 /// is divided for each of them: that takes as long as many products.
 class RowBlocks {
 public:
-    explicit RowBlocks(int64_t rows)
-        : count_((rows + kMaxRows - 1) / kMaxRows),
+    RowBlocks(int64_t rows, int most)
+        : count_((rows + most - 1) / most),
           least_(count_ == 0 ? 0 : rows / count_),
           higher_(rows - least_ * count_) {}
 
@@ -305,20 +344,22 @@ private:
 /// a page.
 class NextStrip {
 public:
-    NextStrip(int64_t depth, int64_t blocks)
-        : floats_(depth * kWide),
-          share_(floats_ / std::max<int64_t>(blocks, 1)),
-          step_((kSteps * kWide + blocks - 1) / std::max<int64_t>(blocks, 1)) {}
+    NextStrip(const Strip &strip, int64_t depth, const RowBlocks &blocks) {
+        const int64_t wide = panels_of(strip.width()) * kPanel;
+        const int64_t count = std::max<int64_t>(blocks.count(), 1);
+        begin_ = strip.b + depth * wide;
+        share_ = depth * wide / count;
+        step_ = (steps_of(strip.vectors) * wide + count - 1) / count;
+    }
 
-    void fetch(Block &block, const Strip &strip, int64_t number) const {
-        block.next = strip.b + floats_ + share_ * number;
+    void fetch(Block &block, int64_t number) const {
+        block.next = begin_ + share_ * number;
         block.next_step = step_;
     }
 
 private:
-    static constexpr int64_t kWide = std::max(kStrip, kPanel);
-    int64_t floats_;
-    int64_t share_;
+    const float *begin_;
+    int64_t share_; ///< floats of a block
     int64_t step_;
 };
 
@@ -364,16 +405,14 @@ void finish_rows(const Rest &rest) {
 
 /// Activates what was stored a moment ago: rows of a strip.
 template<int kActivation>
-void activate_rows(float *y, int64_t stride, int64_t rows, bool two) {
+void activate_rows(float *y, int64_t stride, int64_t rows, int vectors) {
     const FloatTag d;
-    for (int64_t row = 0; row < rows; ++row, y += stride) {
-        hn::StoreU(activate_known<kActivation>(d, hn::LoadU(d, y)), d, y);
-        if (two)
-            hn::StoreU(activate_known<kActivation>(d, hn::LoadU(d, y + kLanes)), d, y + kLanes);
-    }
+    for (int64_t row = 0; row < rows; ++row, y += stride)
+        for (int64_t i = 0; i < vectors * kLanes; i += kLanes)
+            hn::StoreU(activate_known<kActivation>(d, hn::LoadU(d, y + i)), d, y + i);
 }
 
-using Activate = void (*)(float *y, int64_t stride, int64_t rows, bool two);
+using Activate = void (*)(float *y, int64_t stride, int64_t rows, int vectors);
 
 using Finish = void (*)(const Rest &);
 

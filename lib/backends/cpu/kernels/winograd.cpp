@@ -227,8 +227,6 @@ void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int
     const int64_t depth = call.shape.in_channels / groups;
     const int64_t columns = call.shape.out_channels / groups;
     const int64_t strips = strips_of(columns);
-    const RowBlocks blocks(tiles);
-    const NextStrip next(depth, blocks.count());
     for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t matrix = unit / strips; // of a point and a group
         const int64_t point = matrix / groups;
@@ -237,13 +235,20 @@ void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int
                                      columns, depth, unit % strips);
         const float *v = call.v + point * call.v_point + group * depth;
         float *m = call.m + point * call.m_point + group * columns + strip.column;
+        const RowBlocks blocks(tiles, block_rows(strip.vectors));
+        const NextStrip next(strip, depth, blocks);
         for (int64_t i = 0; i < blocks.count(); ++i) {
             const int64_t row = blocks.begin(i);
-            Block block{v + row * call.v_row, call.v_row, strip.b, strip.second, depth,
-                        m + row * call.m_row, call.m_row, nullptr, nullptr,      0,
-                        kNoActivation};
-            next.fetch(block, strip, i);
-            kernel_for(blocks.begin(i + 1) - row, strip.two)(block);
+            Block block{};
+            block.a = v + row * call.v_row;
+            block.a_stride = call.v_row;
+            block.b = strip.b;
+            block.depth = depth;
+            block.c = m + row * call.m_row;
+            block.c_stride = call.m_row;
+            block.activation = kNoActivation;
+            next.fetch(block, i);
+            kernel_for(blocks.begin(i + 1) - row, strip.vectors)(block);
         }
     }
 }
