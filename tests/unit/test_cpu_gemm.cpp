@@ -173,6 +173,11 @@ START_TEST(long_products_are_cut_into_chunks) {
         check_case(plain(301, 33, 700), random);
         check_case(plain(49, 40, 2300), random);
         check_case(plain(1, 70, 5000), random);
+        Case onto_residual = plain(11, 70, 2500);
+        onto_residual.residual = onto_residual.in_place = true;
+        check_case(onto_residual, random);
+        onto_residual.activation = Kind::kSilu;
+        check_case(onto_residual, random);
     });
 }
 END_TEST

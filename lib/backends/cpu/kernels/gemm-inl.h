@@ -84,6 +84,11 @@ void stream_groups(const Product &p, int64_t begin, int64_t end) {
     }
 }
 
+/// So much of a strip's depth stays in the second-level cache while blocks pass by. Deeper strips
+/// are multiplied in parts, and sums between two parts lie where the results will.
+constexpr int64_t kMostDepth = 1024;
+constexpr int64_t kDepthStep = 8; ///< of what parts hold, so that the microkernel has whole turns
+
 /// Multiplies some rows by a strip, block by block, and gives each what the microkernel cannot do.
 template<Columns kColumns>
 class Multiplier {
@@ -93,30 +98,45 @@ public:
           first_row_(first_row),
           strip_(strip),
           blocks_(rows, block_rows(strip.vectors)),
-          next_(strip, product.in, blocks_),
-          activation_(activation_number(product.epilogue.activation)) {}
+          activation_(activation_number(product.epilogue.activation)),
+          whole_(product.out - strip.column >= strip.width()),
+          parts_(whole_ && kColumns == Columns::kDense ? (p_.in + kMostDepth - 1) / kMostDepth
+                                                       : 1) {}
 
     int64_t blocks() const { return blocks_.count(); }
 
-    void run(int64_t number) const {
-        const int64_t begin = blocks_.begin(number);
-        const int64_t rows = blocks_.begin(number + 1) - begin;
-        const int64_t row = first_row_ + begin;
-        Block block{};
-        block.a = p_.x + row * p_.x_stride;
-        block.a_stride = p_.x_stride;
-        block.b = strip_.b;
-        block.depth = p_.in;
-        block.columns = p_.columns;
-        block.activation = kNoActivation;
-        next_.fetch(block, number);
-        if (p_.out - strip_.column >= strip_.width())
-            whole(block, row, rows);
-        else
-            part(block, row, rows);
+    void run(int64_t begin, int64_t end) const {
+        for (int64_t part = 0; part < parts_; ++part)
+            run_part(begin, end, part);
     }
 
 private:
+    /// Where a part of the depth begins.
+    int64_t depth_at(int64_t part) const { return p_.in * part / parts_ / kDepthStep * kDepthStep; }
+
+    void run_part(int64_t begin, int64_t end, int64_t part) const {
+        const bool last = part + 1 == parts_;
+        const int64_t k = depth_at(part);
+        const int64_t k_end = last ? p_.in : depth_at(part + 1);
+        const float *next = strip_.b + (last ? strip_.panels() * p_.in : k_end) * kPanel;
+        const NextWeights weights(next, k_end - k, strip_.vectors, blocks_.count());
+        for (int64_t number = begin; number < end; ++number) {
+            const int64_t first = blocks_.begin(number);
+            const int64_t row = first_row_ + first;
+            Block block{};
+            block.a = p_.x + row * p_.x_stride + k;
+            block.a_stride = p_.x_stride;
+            block.b = strip_.b + k * kPanel;
+            block.panel = p_.in * kPanel;
+            block.depth = k_end - k;
+            block.adds = part > 0;
+            block.columns = p_.columns;
+            block.activation = kNoActivation;
+            weights.fetch(block, number);
+            run_block(block, row, blocks_.begin(number + 1) - first, part);
+        }
+    }
+
     const float *bias_at(int64_t column) const {
         return p_.epilogue.bias == nullptr ? nullptr : p_.epilogue.bias + column;
     }
@@ -128,22 +148,27 @@ private:
 
     float *result_at(int64_t row) const { return p_.y + row * p_.y_stride + strip_.column; }
 
-    void whole(Block &block, int64_t row, int64_t rows) const {
+    void run_block(Block &block, int64_t row, int64_t rows, int64_t part) const {
+        if (!whole_)
+            return run_narrow(block, row, rows);
         block.c = result_at(row);
         block.c_stride = p_.y_stride;
-        block.bias = bias_at(strip_.column);
-        block.residual = residual_at(row, strip_.column);
-        block.residual_stride = p_.epilogue.residual_pixel;
+        if (part == 0) { // before results are stored where the residual may lie
+            block.bias = bias_at(strip_.column);
+            block.residual = residual_at(row, strip_.column);
+            block.residual_stride = p_.epilogue.residual_pixel;
+        }
+        const bool last = part + 1 == parts_;
         const bool in_registers = fits_registers(activation_);
-        if (in_registers)
+        if (last && in_registers)
             block.activation = activation_;
         kernel_for<kColumns>(rows, strip_.vectors)(block);
-        if (!in_registers)
+        if (last && !in_registers)
             activate_for(activation_)(block.c, block.c_stride, rows, strip_.vectors);
     }
 
     // The last columns are fewer than the microkernel stores.
-    void part(Block &block, int64_t row, int64_t rows) const {
+    void run_narrow(Block &block, int64_t row, int64_t rows) const {
         HWY_ALIGN float sums[kMaxRows * kStrip];
         block.c = sums;
         block.c_stride = kStrip;
@@ -157,8 +182,9 @@ private:
     int64_t first_row_;
     Strip strip_;
     RowBlocks blocks_;
-    NextStrip next_;
     int activation_;
+    bool whole_;    ///< no column of the strip lies behind the last
+    int64_t parts_; ///< of its depth
 };
 
 /// A product cut into what threads take: a strip of columns for some blocks of a chunk of rows, or
@@ -209,8 +235,7 @@ private:
             for (int64_t number = 0; number < strips_; ++number) {
                 const Multiplier<kColumns> multiplier(p_, first, all.begin(next) - first,
                                                       strip(number));
-                for (int64_t block = 0; block < multiplier.blocks(); ++block)
-                    multiplier.run(block);
+                multiplier.run(0, multiplier.blocks());
             }
         }
     }
@@ -224,9 +249,8 @@ private:
             const int64_t first = p_.rows * chunk / chunks_;
             const Multiplier<kColumns> multiplier(
                 p_, first, p_.rows * (chunk + 1) / chunks_ - first, strip(whole % strips_));
-            const int64_t last = multiplier.blocks() * slab_end / slabs_;
-            for (int64_t block = multiplier.blocks() * slab / slabs_; block < last; ++block)
-                multiplier.run(block);
+            multiplier.run(multiplier.blocks() * slab / slabs_,
+                           multiplier.blocks() * slab_end / slabs_);
             begin += slab_end - slab;
         }
     }

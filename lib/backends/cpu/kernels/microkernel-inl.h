@@ -60,21 +60,23 @@ constexpr int steps_of(int vectors) {
 }
 
 /// One call of the microkernel: c[row][0, strip) = activation(sum_k a[row][k] · b[k] + bias +
-/// residual[row]).
+/// residual[row]), and c itself before where `adds`.
 struct Block {
     const float *a;
     int64_t a_stride;
     const float *b; ///< the strip's first vector for k = 0; kPanel floats on lies that for k = 1
+    int64_t panel;  ///< floats to that of the next panel
     int64_t depth;  ///< k < depth
-    float *c;       ///< any alignment
+    bool adds;
+    float *c; ///< any alignment
     int64_t c_stride;
     const float *bias;     ///< null for none
     const float *residual; ///< null for none
     int64_t residual_stride;
-    int activation;                   ///< kNoActivation, or one of those that `fits_registers`
-    const float *next = nullptr;      ///< what is multiplied later: fetched meanwhile; not null
-    int64_t next_step = 0;            ///< floats of it for each turn of the loop
-    const int64_t *columns = nullptr; ///< [depth], see Columns
+    int activation;         ///< kNoActivation, or one of those that `fits_registers`
+    const float *next;      ///< what is multiplied later: fetched meanwhile, as much of each panel
+    int64_t next_step;      ///< floats of a panel for each turn of the loop
+    const int64_t *columns; ///< [depth], see Columns
 };
 
 /// How the columns of A lie: side by side, or each where a list says.
@@ -107,26 +109,29 @@ template<int kRows, int kVectors>
 using Sums = FloatVector[kRows][kVectors];
 
 template<int kRows, int kVectors>
-HWY_INLINE void start(Sums<kRows, kVectors> &sums, const float *bias) {
+HWY_INLINE void add_rows(Sums<kRows, kVectors> &sums, const float *rows, int64_t stride) {
     const FloatTag d;
 #pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) {
-        const FloatVector value = bias == nullptr ? hn::Zero(d) : hn::LoadU(d, bias + v * kLanes);
+    for (int row = 0; row < kRows; ++row, rows += stride) {
 #pragma GCC unroll 16
-        for (int row = 0; row < kRows; ++row)
-            sums[row][v] = value;
+        for (int v = 0; v < kVectors; ++v)
+            sums[row][v] = hn::Add(sums[row][v], hn::LoadU(d, rows + v * kLanes));
     }
 }
 
 template<int kRows, int kVectors>
-HWY_INLINE void add_residual(Sums<kRows, kVectors> &sums, const float *residual, int64_t stride) {
+HWY_INLINE void start(Sums<kRows, kVectors> &sums, const Block &block) {
     const FloatTag d;
 #pragma GCC unroll 16
-    for (int row = 0; row < kRows; ++row, residual += stride) {
+    for (int v = 0; v < kVectors; ++v) {
+        const FloatVector value =
+            block.bias == nullptr ? hn::Zero(d) : hn::LoadU(d, block.bias + v * kLanes);
 #pragma GCC unroll 16
-        for (int v = 0; v < kVectors; ++v)
-            sums[row][v] = hn::Add(sums[row][v], hn::LoadU(d, residual + v * kLanes));
+        for (int row = 0; row < kRows; ++row)
+            sums[row][v] = value;
     }
+    if (block.adds)
+        add_rows<kRows, kVectors>(sums, block.c, block.c_stride);
 }
 
 template<int kActivation, int kRows, int kVectors>
@@ -143,7 +148,7 @@ HWY_INLINE void store(const Sums<kRows, kVectors> &sums, float *c, int64_t strid
 template<int kRows, int kVectors>
 HWY_INLINE void finish(Sums<kRows, kVectors> &sums, const Block &block) {
     if (block.residual != nullptr)
-        add_residual<kRows, kVectors>(sums, block.residual, block.residual_stride);
+        add_rows<kRows, kVectors>(sums, block.residual, block.residual_stride);
     switch (block.activation) {
     case int(op::ActivationKind::kRelu):
         return store<int(op::ActivationKind::kRelu), kRows, kVectors>(sums, block.c,
@@ -186,7 +191,7 @@ struct Cursor {
         for (int i = 0; i < (kMaxRows + 2) / 3; ++i)
             base[i] = block.a + int64_t{3} * i * block.a_stride;
         for (int64_t i = 0; i < kPanels; ++i)
-            b[i] = block.b + i * block.depth * kPanel;
+            b[i] = block.b + i * block.panel;
     }
 
     HWY_INLINE FloatVector factor(int row, int step) const {
@@ -250,7 +255,7 @@ HWY_INLINE void advance(Sums<kRows, kVectors> &sums, const Cursor &at) {
 template<int kRows, int kVectors, Columns kColumns>
 void multiply_block(const Block &block) {
     Sums<kRows, kVectors> sums;
-    start<kRows, kVectors>(sums, block.bias);
+    start<kRows, kVectors>(sums, block);
     fetch_results<kRows, kVectors>(block);
 
     Cursor at(block);
@@ -266,7 +271,8 @@ void multiply_block(const Block &block) {
     } else {
         constexpr int kSteps = steps_of(kVectors);
         for (; k + kSteps <= block.depth; k += kSteps) {
-            __builtin_prefetch(at.next, 0, 2); // to the second-level cache
+            for (int64_t i = 0; i < panels_of(kVectors * kLanes); ++i)
+                __builtin_prefetch(at.next + i * block.panel, 0, 2); // to the second-level cache
             at.next += block.next_step;
             advance<kSteps, kRows, kVectors>(sums, at);
             at.move(kSteps);
@@ -309,6 +315,7 @@ struct Strip {
     int vectors;    ///< kMostVectors, or fewer where the last columns fill no more
 
     int64_t width() const { return vectors * kLanes; }
+    int64_t panels() const { return panels_of(width()); }
 };
 
 inline int64_t strips_of(int64_t columns) {
@@ -339,26 +346,23 @@ private:
     int64_t higher_; ///< that have one more
 };
 
-/// Lets each block that a strip is multiplied by fetch its share of the strip after this one, which
-/// lies behind it in memory. Weights come once from afar, and processors do not fetch ahead beyond
-/// a page.
-class NextStrip {
+/// Lets each block that a strip is multiplied by fetch its share of what is multiplied next.
+/// Weights come once from afar, and processors do not fetch ahead beyond a page.
+class NextWeights {
 public:
-    NextStrip(const Strip &strip, int64_t depth, const RowBlocks &blocks) {
-        const int64_t wide = panels_of(strip.width()) * kPanel;
-        const int64_t count = std::max<int64_t>(blocks.count(), 1);
-        begin_ = strip.b + depth * wide;
-        share_ = depth * wide / count;
-        step_ = (steps_of(strip.vectors) * wide + count - 1) / count;
-    }
+    /// next: the first panel of it, depth · kPanel floats.
+    NextWeights(const float *next, int64_t depth, int vectors, int64_t blocks)
+        : next_(next),
+          share_(depth * kPanel / std::max<int64_t>(blocks, 1)),
+          step_((steps_of(vectors) * kPanel + blocks - 1) / std::max<int64_t>(blocks, 1)) {}
 
     void fetch(Block &block, int64_t number) const {
-        block.next = begin_ + share_ * number;
+        block.next = next_ + share_ * number;
         block.next_step = step_;
     }
 
 private:
-    const float *begin_;
+    const float *next_;
     int64_t share_; ///< floats of a block
     int64_t step_;
 };

@@ -236,13 +236,15 @@ void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int
         const float *v = call.v + point * call.v_point + group * depth;
         float *m = call.m + point * call.m_point + group * columns + strip.column;
         const RowBlocks blocks(tiles, block_rows(strip.vectors));
-        const NextStrip next(strip, depth, blocks);
+        const NextWeights next(strip.b + strip.panels() * depth * kPanel, depth, strip.vectors,
+                               blocks.count());
         for (int64_t i = 0; i < blocks.count(); ++i) {
             const int64_t row = blocks.begin(i);
             Block block{};
             block.a = v + row * call.v_row;
             block.a_stride = call.v_row;
             block.b = strip.b;
+            block.panel = depth * kPanel;
             block.depth = depth;
             block.c = m + row * call.m_row;
             block.c_stride = call.m_row;
