@@ -92,6 +92,17 @@ HWY_INLINE void activate_tile(D d, V (&sums)[kTile], ActivationKind kind) {
     }
 }
 
+/// Loads a vector that several sums need. GCC would load it again for each of them, and what is a
+/// multiple of a cache line apart, as neighbouring pixels often are, is loaded one at a time.
+template<class D>
+HWY_INLINE hn::Vec<D> load_once(D d, const float *from) {
+    hn::Vec<D> value = hn::LoadU(d, from);
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR
+    asm("" : "+v"(value.raw)); // It may have changed, for all that the compiler knows.
+#endif
+    return value;
+}
+
 /// The columns of a kernel that padding usually makes lie outside of the image.
 template<int kKernel>
 inline constexpr int kEdgeColumns = kKernel / 2;

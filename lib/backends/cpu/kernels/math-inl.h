@@ -45,17 +45,6 @@ HWY_INLINE V at_most(D, V most, V x) {
     return kSecondIfNan ? hn::Min(most, x) : hn::IfThenElse(hn::Gt(x, most), most, x);
 }
 
-/// Loads a vector that several sums need. GCC would load it again for each of them, and what is a
-/// multiple of a cache line apart, as neighbouring pixels often are, is loaded one at a time.
-template<class D>
-HWY_INLINE hn::Vec<D> load_once(D d, const float *from) {
-    hn::Vec<D> value = hn::LoadU(d, from);
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR
-    asm("" : "+v"(value.raw)); // It may have changed, for all that the compiler knows.
-#endif
-    return value;
-}
-
 /// The first `count` floats at `from`, fewer than a vector, the rest 0; reads nothing beyond them.
 template<class D>
 HWY_INLINE hn::Vec<D> load_first(D d, int64_t count, const float *from) {

@@ -219,7 +219,8 @@ HWY_INLINE void add_product(FloatVector &sum, FloatVector x, FloatVector b) {
 #endif
 }
 
-// Products for kSteps values of k.
+// Products for kSteps values of k. The factors of the shorter side stay in registers meanwhile, and
+// those of the other pass by one at a time, so the two orders differ in more than names.
 template<int kSteps, int kRows, int kVectors>
 HWY_INLINE void advance(Sums<kRows, kVectors> &sums, const Cursor &at) {
 #pragma GCC unroll 16
@@ -416,31 +417,33 @@ void activate_rows(float *y, int64_t stride, int64_t rows, int vectors) {
             hn::StoreU(activate_known<kActivation>(d, hn::LoadU(d, y + i)), d, y + i);
 }
 
+using Finish = void (*)(const Rest &);
 using Activate = void (*)(float *y, int64_t stride, int64_t rows, int vectors);
 
-using Finish = void (*)(const Rest &);
+/// What is done to stored sums, for one kind of activation.
+struct Afterwards {
+    Finish finish;
+    Activate activate;
+};
 
 template<int... kActivation>
-Finish list_finishes(int activation, std::integer_sequence<int, kActivation...> /*kinds*/) {
-    static constexpr Finish kAll[] = {&finish_rows<kActivation - 1>...};
+Afterwards list_afterwards(int activation, std::integer_sequence<int, kActivation...> /*kinds*/) {
+    static constexpr Afterwards kAll[] = {
+        {&finish_rows<kActivation - 1>, &activate_rows<kActivation - 1>}...};
     return kAll[activation + 1];
 }
 
-template<int... kActivation>
-Activate list_activates(int activation, std::integer_sequence<int, kActivation...> /*kinds*/) {
-    static constexpr Activate kAll[] = {&activate_rows<kActivation - 1>...};
-    return kAll[activation + 1];
+inline Afterwards afterwards_for(int activation) {
+    constexpr int kKinds = int(op::ActivationKind::kExp) + 1;
+    return list_afterwards(activation, std::make_integer_sequence<int, kKinds + 1>());
 }
-
-/// kNoActivation and all kinds.
-using Activations = std::make_integer_sequence<int, int(op::ActivationKind::kExp) + 2>;
 
 inline Finish finish_for(int activation) {
-    return list_finishes(activation, Activations());
+    return afterwards_for(activation).finish;
 }
 
 inline Activate activate_for(int activation) {
-    return list_activates(activation, Activations());
+    return afterwards_for(activation).activate;
 }
 
 } // namespace HWY_NAMESPACE
