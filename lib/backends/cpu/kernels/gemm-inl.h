@@ -87,6 +87,7 @@ void stream_groups(const Product &p, int64_t begin, int64_t end) {
 /// So much of a strip's depth stays in the second-level cache while blocks pass by. Deeper strips
 /// are multiplied in parts, and sums between two parts lie where the results will.
 constexpr int64_t kMostDepth = 1024;
+constexpr int64_t kTogether = 4;  ///< blocks whose results wait in the nearest cache for the rest
 constexpr int64_t kDepthStep = 8; ///< of what parts hold, so that the microkernel has whole turns
 
 /// Multiplies some rows by a strip, block by block, and gives each what the microkernel cannot do.
@@ -100,8 +101,8 @@ public:
           blocks_(rows, block_rows(strip.vectors)),
           activation_(activation_number(product.epilogue.activation)),
           whole_(product.out - strip.column >= strip.width()),
-          parts_(whole_ && kColumns == Columns::kDense ? (p_.in + kMostDepth - 1) / kMostDepth
-                                                       : 1) {}
+          parts_(whole_ && kColumns == Columns::kDense ? (p_.in + kMostDepth - 1) / kMostDepth : 1),
+          together_(whole_ && fits_registers(activation_) ? rows : kTogether) {}
 
     int64_t blocks() const { return blocks_.count(); }
 
@@ -120,20 +121,21 @@ private:
         const int64_t k_end = last ? p_.in : depth_at(part + 1);
         const float *next = strip_.b + (last ? strip_.panels() * p_.in : k_end) * kPanel;
         const NextWeights weights(next, k_end - k, strip_.vectors, blocks_.count());
-        for (int64_t number = begin; number < end; ++number) {
-            const int64_t first = blocks_.begin(number);
-            const int64_t row = first_row_ + first;
-            Block block{};
-            block.a = p_.x + row * p_.x_stride + k;
-            block.a_stride = p_.x_stride;
-            block.b = strip_.b + k * kPanel;
-            block.panel = p_.in * kPanel;
-            block.depth = k_end - k;
-            block.adds = part > 0;
-            block.columns = p_.columns;
-            block.activation = kNoActivation;
-            weights.fetch(block, number);
-            run_block(block, row, blocks_.begin(number + 1) - first, part);
+        for (int64_t number = begin, after = 0; number < end; number = after) {
+            after = std::min({number + together_, end, blocks_.end_of_equal(number)});
+            const int64_t row = first_row_ + blocks_.begin(number);
+            Blocks blocks{};
+            blocks.count = after - number;
+            blocks.a = p_.x + row * p_.x_stride + k;
+            blocks.a_stride = p_.x_stride;
+            blocks.b = strip_.b + k * kPanel;
+            blocks.panel = p_.in * kPanel;
+            blocks.depth = k_end - k;
+            blocks.adds = part > 0;
+            blocks.columns = p_.columns;
+            blocks.activation = kNoActivation;
+            weights.fetch(blocks, number);
+            run_blocks(blocks, row, blocks_.rows(number), part);
         }
     }
 
@@ -148,32 +150,33 @@ private:
 
     float *result_at(int64_t row) const { return p_.y + row * p_.y_stride + strip_.column; }
 
-    void run_block(Block &block, int64_t row, int64_t rows, int64_t part) const {
+    /// rows: of each block.
+    void run_blocks(Blocks &blocks, int64_t row, int64_t rows, int64_t part) const {
         if (!whole_)
-            return run_narrow(block, row, rows);
-        block.c = result_at(row);
-        block.c_stride = p_.y_stride;
+            return run_narrow(blocks, row, rows);
+        blocks.c = result_at(row);
+        blocks.c_stride = p_.y_stride;
         if (part == 0) { // before results are stored where the residual may lie
-            block.bias = bias_at(strip_.column);
-            block.residual = residual_at(row, strip_.column);
-            block.residual_stride = p_.epilogue.residual_pixel;
+            blocks.bias = bias_at(strip_.column);
+            blocks.residual = residual_at(row, strip_.column);
+            blocks.residual_stride = p_.epilogue.residual_pixel;
         }
         const bool last = part + 1 == parts_;
-        const bool in_registers = fits_registers(activation_);
-        if (last && in_registers)
-            block.activation = activation_;
-        kernel_for<kColumns>(rows, strip_.vectors)(block);
-        if (last && !in_registers)
-            activate_for(activation_)(block.c, block.c_stride, rows, strip_.vectors);
+        if (last && fits_registers(activation_))
+            blocks.activation = activation_;
+        kernel_for<kColumns>(rows, strip_.vectors)(blocks);
+        if (last && !fits_registers(activation_))
+            activate_for(activation_)(blocks.c, blocks.c_stride, rows * blocks.count,
+                                      strip_.vectors);
     }
 
     // The last columns are fewer than the microkernel stores.
-    void run_narrow(Block &block, int64_t row, int64_t rows) const {
-        HWY_ALIGN float sums[kMaxRows * kStrip];
-        block.c = sums;
-        block.c_stride = kStrip;
-        kernel_for<kColumns>(rows, strip_.vectors)(block);
-        finish_for(activation_)({sums, kStrip, result_at(row), p_.y_stride, rows,
+    void run_narrow(Blocks &blocks, int64_t row, int64_t rows) const {
+        HWY_ALIGN float sums[kTogether * kMaxRows * kStrip];
+        blocks.c = sums;
+        blocks.c_stride = kStrip;
+        kernel_for<kColumns>(rows, strip_.vectors)(blocks);
+        finish_for(activation_)({sums, kStrip, result_at(row), p_.y_stride, rows * blocks.count,
                                  p_.out - strip_.column, bias_at(strip_.column),
                                  residual_at(row, strip_.column), p_.epilogue.residual_pixel});
     }
@@ -183,8 +186,9 @@ private:
     Strip strip_;
     RowBlocks blocks_;
     int activation_;
-    bool whole_;    ///< no column of the strip lies behind the last
-    int64_t parts_; ///< of its depth
+    bool whole_;       ///< no column of the strip lies behind the last
+    int64_t parts_;    ///< of its depth
+    int64_t together_; ///< blocks that one call of the microkernel multiplies at most
 };
 
 /// A product cut into what threads take: a strip of columns for some blocks of a chunk of rows, or

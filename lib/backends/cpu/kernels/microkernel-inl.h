@@ -59,9 +59,10 @@ constexpr int steps_of(int vectors) {
     return vectors > 2 ? 4 : 2;
 }
 
-/// One call of the microkernel: c[row][0, strip) = activation(sum_k a[row][k] · b[k] + bias +
-/// residual[row]), and c itself before where `adds`.
-struct Block {
+/// One call of the microkernel, blocks of equal height that follow one another: c[row][0, strip) =
+/// activation(sum_k a[row][k] · b[k] + bias + residual[row]), and c itself before where `adds`.
+struct Blocks {
+    int64_t count;
     const float *a;
     int64_t a_stride;
     const float *b; ///< the strip's first vector for k = 0; kPanel floats on lies that for k = 1
@@ -75,8 +76,18 @@ struct Block {
     int64_t residual_stride;
     int activation;         ///< kNoActivation, or one of those that `fits_registers`
     const float *next;      ///< what is multiplied later: fetched meanwhile, as much of each panel
-    int64_t next_step;      ///< floats of a panel for each turn of the loop
+    int64_t next_share;     ///< floats of a panel for each block
+    int64_t next_step;      ///< and for each turn of its loop
     const int64_t *columns; ///< [depth], see Columns
+
+    /// The first block is done, which had so many rows.
+    HWY_INLINE void pass(int rows) {
+        a += rows * a_stride;
+        c += rows * c_stride;
+        next += next_share;
+        if (residual != nullptr)
+            residual += rows * residual_stride;
+    }
 };
 
 /// How the columns of A lie: side by side, or each where a list says.
@@ -120,7 +131,7 @@ HWY_INLINE void add_rows(Sums<kRows, kVectors> &sums, const float *rows, int64_t
 }
 
 template<int kRows, int kVectors>
-HWY_INLINE void start(Sums<kRows, kVectors> &sums, const Block &block) {
+HWY_INLINE void start(Sums<kRows, kVectors> &sums, const Blocks &block) {
     const FloatTag d;
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v) {
@@ -146,7 +157,7 @@ HWY_INLINE void store(const Sums<kRows, kVectors> &sums, float *c, int64_t strid
 }
 
 template<int kRows, int kVectors>
-HWY_INLINE void finish(Sums<kRows, kVectors> &sums, const Block &block) {
+HWY_INLINE void finish(Sums<kRows, kVectors> &sums, const Blocks &block) {
     if (block.residual != nullptr)
         add_rows<kRows, kVectors>(sums, block.residual, block.residual_stride);
     switch (block.activation) {
@@ -166,7 +177,7 @@ HWY_INLINE void finish(Sums<kRows, kVectors> &sums, const Block &block) {
 
 /// Where sums will be stored, and what is added to them, are seldom near.
 template<int kRows, int kVectors>
-HWY_INLINE void fetch_results(const Block &block) {
+HWY_INLINE void fetch_results(const Blocks &block) {
     constexpr int64_t kLine = 16; // floats
     for (int row = 0; row < kRows; ++row)
         for (int64_t i = 0; i < kVectors * kLanes; i += kLine)
@@ -176,34 +187,36 @@ HWY_INLINE void fetch_results(const Block &block) {
             __builtin_prefetch(block.residual + row * block.residual_stride + i);
 }
 
-/// Where the microkernel reads: it moves along k. Row i is at base[i / 3] + index[i % 3]: few
-/// registers that count.
+/// Where the microkernel reads: it moves along k. Row i is i % 3 strides behind base[i / 3]: few
+/// registers, as processors multiply indices by two.
 struct Cursor {
     static constexpr int64_t kPanels = (kStrip + kPanel - 1) / kPanel; ///< of a strip
 
     const float *base[(kMaxRows + 2) / 3];
-    int64_t index[3];
+    int64_t stride;
     const float *b[kPanels];
     const float *next;
 
-    explicit Cursor(const Block &block)
-        : index{0, block.a_stride, 2 * block.a_stride}, next(block.next) {
+    explicit Cursor(const Blocks &block) : stride(block.a_stride), next(block.next) {
         for (int i = 0; i < (kMaxRows + 2) / 3; ++i)
-            base[i] = block.a + int64_t{3} * i * block.a_stride;
+            base[i] = block.a + int64_t{3} * i * stride;
         for (int64_t i = 0; i < kPanels; ++i)
             b[i] = block.b + i * block.panel;
     }
 
     HWY_INLINE FloatVector factor(int row, int step) const {
-        return hn::Set(FloatTag(), base[row / 3][index[row % 3] + step]);
+        return hn::Set(FloatTag(), base[row / 3][row % 3 * stride + step]);
     }
     HWY_INLINE FloatVector weights(int vector, int step) const {
         const int64_t column = vector * kLanes;
         return hn::Load(FloatTag(), b[column / kPanel] + step * kPanel + column % kPanel);
     }
+    HWY_INLINE void move_columns(int64_t columns) {
+        for (const float *&row : base)
+            row += columns;
+    }
     HWY_INLINE void move(int64_t steps) {
-        for (int64_t &i : index)
-            i += steps;
+        move_columns(steps);
         for (const float *&panel : b)
             panel += steps * kPanel;
     }
@@ -254,31 +267,30 @@ HWY_INLINE void advance(Sums<kRows, kVectors> &sums, const Cursor &at) {
 }
 
 template<int kRows, int kVectors, Columns kColumns>
-void multiply_block(const Block &block) {
+HWY_INLINE void multiply_block(const Blocks &block) {
     Sums<kRows, kVectors> sums;
     start<kRows, kVectors>(sums, block);
     fetch_results<kRows, kVectors>(block);
 
     Cursor at(block);
-    int64_t k = 0;
     if constexpr (kColumns == Columns::kScattered) {
-        for (; k < block.depth; ++k) {
-            at.index[0] = block.columns[k];
-            at.index[1] = at.index[0] + block.a_stride;
-            at.index[2] = at.index[1] + block.a_stride;
-            advance<1, kRows, kVectors>(sums, at);
-            at.move(1);
+        for (int64_t k = 0; k < block.depth; ++k) {
+            Cursor there = at;
+            there.move_columns(block.columns[k]);
+            advance<1, kRows, kVectors>(sums, there);
+            for (const float *&panel : at.b)
+                panel += kPanel;
         }
     } else {
         constexpr int kSteps = steps_of(kVectors);
-        for (; k + kSteps <= block.depth; k += kSteps) {
+        for (int64_t turns = block.depth / kSteps; turns > 0; --turns) {
             for (int64_t i = 0; i < panels_of(kVectors * kLanes); ++i)
                 __builtin_prefetch(at.next + i * block.panel, 0, 2); // to the second-level cache
             at.next += block.next_step;
             advance<kSteps, kRows, kVectors>(sums, at);
             at.move(kSteps);
         }
-        for (; k < block.depth; ++k) {
+        for (int64_t steps = block.depth % kSteps; steps > 0; --steps) {
             advance<1, kRows, kVectors>(sums, at);
             at.move(1);
         }
@@ -286,13 +298,22 @@ void multiply_block(const Block &block) {
     finish<kRows, kVectors>(sums, block);
 }
 
-using Kernel = void (*)(const Block &);
+template<int kRows, int kVectors, Columns kColumns>
+void multiply_blocks(const Blocks &blocks) {
+    Blocks rest = blocks;
+    for (; rest.count > 0; --rest.count) {
+        multiply_block<kRows, kVectors, kColumns>(rest);
+        rest.pass(kRows);
+    }
+}
+
+using Kernel = void (*)(const Blocks &);
 
 template<Columns kColumns, int kVectors, int... kRows>
 constexpr std::array<Kernel, kMaxRows>
 list_kernels(std::integer_sequence<int, kRows...> /*less one*/) {
     constexpr int kMost = block_rows(kVectors);
-    return {&multiply_block<(kRows < kMost ? kRows + 1 : kMost), kVectors, kColumns>...};
+    return {&multiply_blocks<(kRows < kMost ? kRows + 1 : kMost), kVectors, kColumns>...};
 }
 
 template<Columns kColumns, int... kVectors>
@@ -340,6 +361,9 @@ public:
 
     int64_t count() const { return count_; }
     int64_t begin(int64_t block) const { return block * least_ + std::min(block, higher_); }
+    int64_t rows(int64_t block) const { return least_ + (block < higher_ ? 1 : 0); }
+    /// The first block behind this one that is not as high.
+    int64_t end_of_equal(int64_t block) const { return block < higher_ ? higher_ : count_; }
 
 private:
     int64_t count_;
@@ -357,9 +381,11 @@ public:
           share_(depth * kPanel / std::max<int64_t>(blocks, 1)),
           step_((steps_of(vectors) * kPanel + blocks - 1) / std::max<int64_t>(blocks, 1)) {}
 
-    void fetch(Block &block, int64_t number) const {
-        block.next = next_ + share_ * number;
-        block.next_step = step_;
+    /// first: the number of the first of these blocks.
+    void fetch(Blocks &blocks, int64_t first) const {
+        blocks.next = next_ + share_ * first;
+        blocks.next_share = share_;
+        blocks.next_step = step_;
     }
 
 private:

@@ -238,19 +238,21 @@ void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int
         const RowBlocks blocks(tiles, block_rows(strip.vectors));
         const NextWeights next(strip.b + strip.panels() * depth * kPanel, depth, strip.vectors,
                                blocks.count());
-        for (int64_t i = 0; i < blocks.count(); ++i) {
+        for (int64_t i = 0, after = 0; i < blocks.count(); i = after) {
+            after = blocks.end_of_equal(i);
             const int64_t row = blocks.begin(i);
-            Block block{};
-            block.a = v + row * call.v_row;
-            block.a_stride = call.v_row;
-            block.b = strip.b;
-            block.panel = depth * kPanel;
-            block.depth = depth;
-            block.c = m + row * call.m_row;
-            block.c_stride = call.m_row;
-            block.activation = kNoActivation;
-            next.fetch(block, i);
-            kernel_for(blocks.begin(i + 1) - row, strip.vectors)(block);
+            Blocks equal{};
+            equal.count = after - i;
+            equal.a = v + row * call.v_row;
+            equal.a_stride = call.v_row;
+            equal.b = strip.b;
+            equal.panel = depth * kPanel;
+            equal.depth = depth;
+            equal.c = m + row * call.m_row;
+            equal.c_stride = call.m_row;
+            equal.activation = kNoActivation;
+            next.fetch(equal, i);
+            kernel_for(blocks.rows(i), strip.vectors)(equal);
         }
     }
 }
