@@ -120,7 +120,7 @@ private:
         const int64_t k = depth_at(part);
         const int64_t k_end = last ? p_.in : depth_at(part + 1);
         const float *next = strip_.b + (last ? strip_.panels() * p_.in : k_end) * kPanel;
-        const NextWeights weights(next, k_end - k, strip_.vectors, blocks_.count());
+        const NextWeights weights(next, k_end - k, blocks_.count());
         for (int64_t number = begin, after = 0; number < end; number = after) {
             after = std::min({number + together_, end, blocks_.end_of_equal(number)});
             const int64_t row = first_row_ + blocks_.begin(number);

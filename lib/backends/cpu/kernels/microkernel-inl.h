@@ -55,9 +55,7 @@ inline constexpr int kMaxRows = block_rows(1);
 inline constexpr int64_t kStrip = kMostVectors * kLanes;
 
 /// Values of k in one turn of the microkernel's loop.
-constexpr int steps_of(int vectors) {
-    return vectors > 2 ? 4 : 2;
-}
+inline constexpr int kTurn = 4;
 
 /// One call of the microkernel, blocks of equal height that follow one another: c[row][0, strip) =
 /// activation(sum_k a[row][k] · b[k] + bias + residual[row]), and c itself before where `adds`.
@@ -187,36 +185,34 @@ HWY_INLINE void fetch_results(const Blocks &block) {
             __builtin_prefetch(block.residual + row * block.residual_stride + i);
 }
 
-/// Where the microkernel reads: it moves along k. Row i is i % 3 strides behind base[i / 3]: few
-/// registers, as processors multiply indices by two.
+/// Where the microkernel reads: it moves along k. Row i is at base[i / 3] + index[i % 3]: few
+/// registers that count.
 struct Cursor {
     static constexpr int64_t kPanels = (kStrip + kPanel - 1) / kPanel; ///< of a strip
 
     const float *base[(kMaxRows + 2) / 3];
-    int64_t stride;
+    int64_t index[3];
     const float *b[kPanels];
     const float *next;
 
-    explicit Cursor(const Blocks &block) : stride(block.a_stride), next(block.next) {
+    explicit Cursor(const Blocks &block)
+        : index{0, block.a_stride, 2 * block.a_stride}, next(block.next) {
         for (int i = 0; i < (kMaxRows + 2) / 3; ++i)
-            base[i] = block.a + int64_t{3} * i * stride;
+            base[i] = block.a + int64_t{3} * i * block.a_stride;
         for (int64_t i = 0; i < kPanels; ++i)
             b[i] = block.b + i * block.panel;
     }
 
     HWY_INLINE FloatVector factor(int row, int step) const {
-        return hn::Set(FloatTag(), base[row / 3][row % 3 * stride + step]);
+        return hn::Set(FloatTag(), base[row / 3][index[row % 3] + step]);
     }
     HWY_INLINE FloatVector weights(int vector, int step) const {
         const int64_t column = vector * kLanes;
         return hn::Load(FloatTag(), b[column / kPanel] + step * kPanel + column % kPanel);
     }
-    HWY_INLINE void move_columns(int64_t columns) {
-        for (const float *&row : base)
-            row += columns;
-    }
     HWY_INLINE void move(int64_t steps) {
-        move_columns(steps);
+        for (int64_t &i : index)
+            i += steps;
         for (const float *&panel : b)
             panel += steps * kPanel;
     }
@@ -273,24 +269,24 @@ HWY_INLINE void multiply_block(const Blocks &block) {
     fetch_results<kRows, kVectors>(block);
 
     Cursor at(block);
+    int64_t k = 0;
     if constexpr (kColumns == Columns::kScattered) {
-        for (int64_t k = 0; k < block.depth; ++k) {
-            Cursor there = at;
-            there.move_columns(block.columns[k]);
-            advance<1, kRows, kVectors>(sums, there);
-            for (const float *&panel : at.b)
-                panel += kPanel;
+        for (; k < block.depth; ++k) {
+            at.index[0] = block.columns[k];
+            at.index[1] = at.index[0] + block.a_stride;
+            at.index[2] = at.index[1] + block.a_stride;
+            advance<1, kRows, kVectors>(sums, at);
+            at.move(1);
         }
     } else {
-        constexpr int kSteps = steps_of(kVectors);
-        for (int64_t turns = block.depth / kSteps; turns > 0; --turns) {
+        for (; k + kTurn <= block.depth; k += kTurn) {
             for (int64_t i = 0; i < panels_of(kVectors * kLanes); ++i)
                 __builtin_prefetch(at.next + i * block.panel, 0, 2); // to the second-level cache
             at.next += block.next_step;
-            advance<kSteps, kRows, kVectors>(sums, at);
-            at.move(kSteps);
+            advance<kTurn, kRows, kVectors>(sums, at);
+            at.move(kTurn);
         }
-        for (int64_t steps = block.depth % kSteps; steps > 0; --steps) {
+        for (; k < block.depth; ++k) {
             advance<1, kRows, kVectors>(sums, at);
             at.move(1);
         }
@@ -376,10 +372,10 @@ private:
 class NextWeights {
 public:
     /// next: the first panel of it, depth · kPanel floats.
-    NextWeights(const float *next, int64_t depth, int vectors, int64_t blocks)
+    NextWeights(const float *next, int64_t depth, int64_t blocks)
         : next_(next),
           share_(depth * kPanel / std::max<int64_t>(blocks, 1)),
-          step_((steps_of(vectors) * kPanel + blocks - 1) / std::max<int64_t>(blocks, 1)) {}
+          step_((kTurn * kPanel + blocks - 1) / std::max<int64_t>(blocks, 1)) {}
 
     /// first: the number of the first of these blocks.
     void fetch(Blocks &blocks, int64_t first) const {

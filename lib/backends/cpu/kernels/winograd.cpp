@@ -236,8 +236,7 @@ void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int
         const float *v = call.v + point * call.v_point + group * depth;
         float *m = call.m + point * call.m_point + group * columns + strip.column;
         const RowBlocks blocks(tiles, block_rows(strip.vectors));
-        const NextWeights next(strip.b + strip.panels() * depth * kPanel, depth, strip.vectors,
-                               blocks.count());
+        const NextWeights next(strip.b + strip.panels() * depth * kPanel, depth, blocks.count());
         for (int64_t i = 0, after = 0; i < blocks.count(); i = after) {
             after = blocks.end_of_equal(i);
             const int64_t row = blocks.begin(i);
