@@ -13,16 +13,12 @@
 #include <sched.h>
 
 namespace tvw {
-namespace {
 
-/// CPUs this process may use, which containers and taskset restrict.
 int allowed_cpus() {
     cpu_set_t set;
     CPU_ZERO(&set);
     return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(CPU_COUNT(&set), 1) : 1;
 }
-
-} // namespace
 
 void guarded(const std::function<void()> &job) {
     try {

@@ -8,6 +8,9 @@
 
 namespace tvw {
 
+/// CPUs this process may use, which containers and taskset restrict.
+int allowed_cpus();
+
 /// Runs `job` here. LibTorch's exceptions become Error(kInternal): nobody beyond knows their type.
 void guarded(const std::function<void()> &job);
 

@@ -2,6 +2,7 @@
 // Frames to a network's input, on the CPU or on a GPU.
 #include "engine/frame_runner.h"
 
+#include "backends/cpu/parallel.h"
 #include "backends/cuda/gpu.h"
 #include "base/log.h"
 #include "engine/execute.h"
@@ -12,6 +13,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <exception>
 #include <functional>
 #include <string>
 #include <utility>
@@ -37,16 +40,19 @@ private:
 };
 
 /// Preprocesses in the caller's thread, so that streams do it side by side, into a tensor that is
-/// kept from batch to batch.
+/// kept from batch to batch. Where the engine's other threads have nothing to do, they take a part
+/// of each large frame.
 class CpuFrames : public FrameRunner {
 public:
     CpuFrames(std::shared_ptr<Network> network, int threads, const Transforms &preset,
               PreprocessMode mode)
-        : network_(std::move(network)),
-          threads_(threads),
-          shape_(preset),
-          preprocessor_(preset, mode),
-          inputs_{{"input", {}}} {}
+        : network_(std::move(network)), threads_(threads), shape_(preset), inputs_{{"input", {}}} {
+        // The fast mode's work is too little to share.
+        const int most = mode == PreprocessMode::kExact ? kMostParts : 1;
+        const int count = std::min(threads > 0 ? threads : allowed_cpus(), most);
+        for (int i = 0; i < count; ++i)
+            preprocessors_.emplace_back(preset, mode);
+    }
 
     void run(std::span<const FrameInput> frames, std::vector<NamedTensor> &outputs) override {
         preprocess(frames);
@@ -55,23 +61,58 @@ public:
     }
 
 private:
+    static constexpr int kMostParts = 4; ///< rows that two of them need are resized twice
+    static constexpr int64_t kPixelsOfPart = int64_t{512} * 512;
+
     void preprocess(std::span<const FrameInput> frames) {
         HostTensor &input = inputs_.front().tensor;
         const Shape &shape = shape_.of(frames);
         if (!input.has_data() || input.shape() != shape)
             input = HostTensor::zeros(DType::kFloat32, shape);
-        std::span<float> left = input.mutable_values<float>();
-        const size_t image = left.size() / frames.size();
-        for (const FrameInput &frame : frames) {
-            preprocessor_.run(frame.frame, left.first(image), frame.region);
-            left = left.subspan(image);
+        const std::span<float> values = input.mutable_values<float>();
+        const int parts = parts_of(frames);
+        std::array<std::exception_ptr, kMostParts> failures;
+        const cpu::TeamScope team(parts);
+        cpu::parallel(parts, [&](int64_t begin, int64_t end) {
+            for (int64_t part = begin; part < end; ++part) {
+                try {
+                    preprocess_part(frames, values, int(part), parts);
+                } catch (...) { // which must not leave a thread of the team
+                    failures[size_t(part)] = std::current_exception();
+                }
+            }
+        });
+        for (const std::exception_ptr &failure : failures) {
+            if (failure)
+                std::rethrow_exception(failure);
         }
+    }
+
+    /// Of every frame. The same for frames of one size, since tables are kept for each part.
+    void preprocess_part(std::span<const FrameInput> frames, std::span<float> values, int part,
+                         int parts) {
+        const size_t image = values.size() / frames.size();
+        for (const FrameInput &frame : frames) {
+            preprocessors_[size_t(part)].run_part(frame.frame, values.first(image), frame.region,
+                                                  part, parts);
+            values = values.subspan(image);
+        }
+    }
+
+    /// As many as are worth waking a thread for.
+    int parts_of(std::span<const FrameInput> frames) const {
+        const FrameView &frame = frames.front().frame;
+        const std::optional<Region> &region = frames.front().region;
+        const int64_t pixels =
+            region ? int64_t{region->width} * region->height : int64_t{frame.width} * frame.height;
+        const int64_t worth = pixels * int64_t(frames.size()) / kPixelsOfPart;
+        return int(std::clamp<int64_t>(worth, 1, int64_t(preprocessors_.size())));
     }
 
     std::shared_ptr<Network> network_;
     int threads_;
     BatchShape shape_;
-    Preprocessor preprocessor_;
+    std::vector<Preprocessor> preprocessors_; ///< one for each part
     std::vector<NamedTensor> inputs_;
 };
 

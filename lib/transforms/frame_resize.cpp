@@ -22,7 +22,7 @@ constexpr size_t kFrontMargin = 32;
 } // namespace
 
 void FrameResize::plan(Size src, const PicturePlacement &placement) {
-    if (src == src_)
+    if (src == src_ && placement.y == rows_)
         return;
     src_ = {}; // should an allocation below fail, nothing half made is used
     ResizeTables tables = resize_tables(recipe_, src, placement);
@@ -41,6 +41,7 @@ void FrameResize::plan(Size src, const PicturePlacement &placement) {
     taps_.resize(ahead_ ? 1 : size_t(y_.taps));
     plan_columns();
     src_ = src;
+    rows_ = placement.y;
 }
 
 void FrameResize::plan_columns() {

@@ -40,8 +40,9 @@ private:
 
     const Recipe &recipe_;
     PreprocessMode mode_;
-    Size src_;    ///< that the tables are for
-    Region kept_; ///< of the area: what they use
+    Size src_;      ///< that the tables are for
+    CropSpan rows_; ///< of what it becomes
+    Region kept_;   ///< of the area: what they use
     ResampleTable x_;
     std::optional<FixedTable> ahead_; ///< of rows that are not yet resized horizontally
     ResampleTable y_;                 ///< of those that are

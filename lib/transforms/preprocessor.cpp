@@ -22,6 +22,24 @@ struct Planes {
     size_t channel;
 };
 
+/// Rows [begin, end) of an image.
+struct Rows {
+    int64_t begin;
+    int64_t end;
+};
+
+/// Those of one of `parts` parts.
+Rows rows_of_part(int64_t height, int part, int parts) {
+    return {height * part / parts, height * (part + 1) / parts};
+}
+
+/// The part of one axis of a crop that lies in `rows` of the output.
+CropSpan within(const CropSpan &span, const Rows &rows) {
+    const int64_t begin = std::max(span.before, rows.begin);
+    const int64_t end = std::min(span.before + span.count, rows.end);
+    return {span.first + begin - span.before, std::max<int64_t>(end - begin, 0), begin};
+}
+
 /// How levels become a model's values.
 class Normalized {
 public:
@@ -60,12 +78,13 @@ public:
         return {kChannels, output.height, output.width};
     }
 
-    void run(const FrameView &src, std::span<float> dst, const std::optional<Region> &region) {
-        run_one(src, region, Normalized(recipe_.normalization), dst);
+    void run(const FrameView &src, std::span<float> dst, const std::optional<Region> &region,
+             int part, int parts) {
+        run_one(src, region, Normalized(recipe_.normalization), dst, part, parts);
     }
     void run_uint8(const FrameView &src, std::span<uint8_t> dst,
                    const std::optional<Region> &region) {
-        run_one(src, region, Unchanged(), dst);
+        run_one(src, region, Unchanged(), dst, 0, 1);
     }
     void run_clip(std::span<const FrameView> frames, std::span<float> dst,
                   const std::optional<Region> &region);
@@ -73,9 +92,10 @@ public:
 private:
     template<typename Finish, typename T>
     void run_one(const FrameView &src, const std::optional<Region> &region, const Finish &finish,
-                 std::span<T> dst);
+                 std::span<T> dst, int part, int parts);
     template<typename Finish, typename T>
-    void write(const FrameView &src, const Region &area, const Finish &finish, Planes<T> dst);
+    void write(const FrameView &src, const Region &area, const Finish &finish, const Rows &rows,
+               Planes<T> dst);
 
     Recipe recipe_;
     FrameResize resize_;
@@ -84,21 +104,25 @@ private:
 /// Resizes, crops and pads; rows of levels go through `finish` on their way to `dst`.
 template<typename Finish, typename T>
 void Preprocessor::Impl::write(const FrameView &src, const Region &area, const Finish &finish,
-                               Planes<T> dst) {
+                               const Rows &rows, Planes<T> dst) {
     if (src.gpu)
         throw Error(ErrorKind::kInvalidArgument,
                     "the frame lies in the memory of cuda:" + std::to_string(src.gpu->index) +
                         ", where the CPU cannot read it");
-    const PicturePlacement placement = place(recipe_, {area.height, area.width});
+    PicturePlacement placement = place(recipe_, {area.height, area.width});
+    placement.y = within(placement.y, rows);
     const auto &[resized, x, y, output] = placement;
-    if (x.count < output.width || y.count < output.height) {
+    if (x.count < output.width || y.count < rows.end - rows.begin) {
         for (size_t c = 0; c < kChannels; ++c) {
             T black;
             const uint8_t level = 0;
             finish(&level, 1, c, &black);
-            std::fill_n(dst.data + c * dst.channel, output.width * output.height, black);
+            std::fill_n(dst.data + c * dst.channel + rows.begin * output.width,
+                        output.width * (rows.end - rows.begin), black);
         }
     }
+    if (y.count == 0)
+        return;
     resize_.start(make_source(src), area, placement);
     const auto columns = size_t(x.count);
     const size_t source_channel = resize_.channels() == 1 ? 0 : columns;
@@ -112,14 +136,14 @@ void Preprocessor::Impl::write(const FrameView &src, const Region &area, const F
 
 template<typename Finish, typename T>
 void Preprocessor::Impl::run_one(const FrameView &src, const std::optional<Region> &region,
-                                 const Finish &finish, std::span<T> dst) {
+                                 const Finish &finish, std::span<T> dst, int part, int parts) {
     const Region area = area_of(src, region);
     make_source(src); // tells of an empty frame first
     const Size size = place(recipe_, {area.height, area.width}).output;
     const auto plane = size_t(size.height * size.width);
     if (dst.size() != kChannels * plane) // nothing is allocated otherwise
         refuse_room(shape(area.width, area.height), dst.size());
-    write(src, area, finish, Planes<T>{dst.data(), plane});
+    write(src, area, finish, rows_of_part(size.height, part, parts), Planes<T>{dst.data(), plane});
 }
 
 void Preprocessor::Impl::run_clip(std::span<const FrameView> frames, std::span<float> dst,
@@ -138,7 +162,7 @@ void Preprocessor::Impl::run_clip(std::span<const FrameView> frames, std::span<f
                                                          " of the clip has another size than its "
                                                          "first");
         }
-        write(frames[t], area, Normalized(recipe_.normalization),
+        write(frames[t], area, Normalized(recipe_.normalization), {0, result[2]},
               Planes<float>{dst.data() + t * plane, plane * frames.size()});
     }
 }
@@ -164,7 +188,15 @@ Shape Preprocessor::output_shape() const {
 }
 
 void Preprocessor::run(const FrameView &src, std::span<float> dst, std::optional<Region> region) {
-    impl_->run(src, dst, region);
+    impl_->run(src, dst, region, 0, 1);
+}
+
+void Preprocessor::run_part(const FrameView &src, std::span<float> dst,
+                            std::optional<Region> region, int part, int parts) {
+    if (part < 0 || part >= parts)
+        throw Error(ErrorKind::kInvalidArgument,
+                    "there is no part " + std::to_string(part) + " of " + std::to_string(parts));
+    impl_->run(src, dst, region, part, parts);
 }
 
 void Preprocessor::run_clip(std::span<const FrameView> frames, std::span<float> dst,

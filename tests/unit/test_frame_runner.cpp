@@ -42,8 +42,9 @@ tvw::ImageClassification preset() {
     return result;
 }
 
-std::unique_ptr<tvw::Engine> make_engine() {
+std::unique_ptr<tvw::Engine> make_engine(int threads = 0) {
     tvw::EngineConfig config;
+    config.threads = threads;
     config.builder = "mobilenet_v3_small";
     config.checkpoint =
         tvw::test::random_checkpoint(tvw_engine_v1()->parameters(config.builder, {}), 1);
@@ -112,6 +113,36 @@ START_TEST(frames_are_run_as_the_tensor_that_preprocessing_makes) {
             before = values;
         }
     }
+}
+END_TEST
+
+START_TEST(threads_that_share_a_large_frame_make_the_same_of_it) {
+    Random random(seed());
+    for (const int threads : {1, 2, 3, 8}) {
+        const auto engine = make_engine(threads);
+        const auto runner = engine->frame_runner(preset(), PreprocessMode::kExact);
+        for (int round = 0; round < 4; ++round) {
+            const auto &layout = tvw::test::kFormats[size_t(random.below(22))];
+            const RandomFrame frame(layout, random, 900 + random.below(600),
+                                    500 + random.below(600));
+            const std::vector<FrameInput> frames = {
+                {frame.view()}, {frame.view(), tvw::test::random_region(frame.view(), random)}};
+            std::vector<NamedTensor> outputs;
+            runner->run(frames, outputs);
+            ck_assert(values_of(outputs) ==
+                      through_a_tensor(*engine, PreprocessMode::kExact, frames));
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_large_frame_that_cannot_be_read_is_refused_by_all_threads) {
+    const auto engine = make_engine(2);
+    const auto runner = engine->frame_runner(preset(), PreprocessMode::kExact);
+    tvw::FrameView frame = tiny_frame();
+    frame.width = frame.height = 2000;
+    frame.planes[0].stride = 3; // shorter than a row
+    ck_assert(!failure_of(*runner, {{frame}}).empty());
 }
 END_TEST
 
@@ -189,6 +220,8 @@ END_TEST
 int main() {
     return tvw::test::run_suite("frame runner",
                                 {frames_are_run_as_the_tensor_that_preprocessing_makes,
+                                 threads_that_share_a_large_frame_make_the_same_of_it,
+                                 a_large_frame_that_cannot_be_read_is_refused_by_all_threads,
                                  presets_without_a_crop_make_images_of_the_frame_s_size,
                                  frames_that_make_no_batch_are_refused_with_their_sizes,
                                  frames_in_a_gpu_s_memory_are_no_frames_for_the_cpu,

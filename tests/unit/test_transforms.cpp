@@ -241,6 +241,34 @@ START_TEST(padding_is_black_before_it_is_normalised) {
 }
 END_TEST
 
+START_TEST(parts_of_an_image_are_together_the_image) {
+    Random random(seed());
+    constexpr int kMost = 90;
+    const Bytes bytes = noise(size_t{3} * kMost * kMost);
+    // One after the other in one preprocessor, which must not take one part's tables for another.
+    for (int round = 0; round < 40; ++round) {
+        const int crop = 1 + random.below(60); // larger than what is resized: rows of zeros
+        Preprocessor preprocessor(preset_of(20 + random.below(20), crop));
+        const auto frame = frame_of(PixelFormat::kRGB, 1 + random.below(kMost),
+                                    1 + random.below(kMost), bytes.data(), 3 * kMost);
+        std::vector<float> whole(size_t{3} * size_t(crop) * size_t(crop));
+        std::vector<float> parts(whole.size(), NAN);
+        preprocessor.run(frame, whole);
+        const int count = 1 + random.below(5);
+        for (int part = 0; part < count; ++part)
+            preprocessor.run_part(frame, parts, {}, part, count);
+        ck_assert(parts == whole);
+    }
+    std::vector<float> out(3);
+    const auto frame = frame_of(PixelFormat::kRGB, 1, 1, bytes.data(), 3);
+    for (const int part : {-1, 2}) {
+        const auto error =
+            error_of([&] { Preprocessor(preset_of(1, 1)).run_part(frame, out, {}, part, 2); });
+        ck_assert(error && contains(error->what(), "part " + std::to_string(part) + " of 2"));
+    }
+}
+END_TEST
+
 START_TEST(another_size_in_between_changes_nothing) {
     const Bytes bytes = noise(size_t{3} * 40 * 30);
     const auto large = frame_of(PixelFormat::kRGB, 40, 30, bytes.data(), 120);
@@ -415,7 +443,8 @@ int main() {
         {every_packed_order_gives_the_same_rgb, i420_and_nv12_agree, matrix_and_range_are_honoured,
          gray_fills_all_channels_by_its_range, strides_may_be_long_or_negative,
          a_region_equals_cropping_beforehand, padding_is_black_before_it_is_normalised,
-         another_size_in_between_changes_nothing, a_very_long_frame_costs_only_what_the_crop_keeps,
+         parts_of_an_image_are_together_the_image, another_size_in_between_changes_nothing,
+         a_very_long_frame_costs_only_what_the_crop_keeps,
          memory_does_not_grow_with_the_number_of_frame_sizes,
          a_clip_has_its_channels_before_its_frames,
          presets_without_a_crop_follow_the_size_of_the_frame,

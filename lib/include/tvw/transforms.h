@@ -162,6 +162,12 @@ public:
     /// destination of another size.
     void run(const FrameView &src, std::span<float> dst, std::optional<Region> region = {});
 
+    /// The same of rows [height · part / parts, height · (part + 1) / parts) of the image alone:
+    /// for threads that share a frame, with a Preprocessor each. The other rows of `dst` stay as
+    /// they are, and those written are the same bits as run's in PreprocessMode::kExact.
+    void run_part(const FrameView &src, std::span<float> dst, std::optional<Region> region,
+                  int part, int parts);
+
     /// Frames of one size to a clip with the channels before the frames, [3, T, height, width].
     void run_clip(std::span<const FrameView> frames, std::span<float> dst,
                   std::optional<Region> region = {});
