@@ -142,9 +142,10 @@ std::string heading(const Measured &measured, const MeasureOptions &options) {
     const int threads = measured.config.threads;
     const std::string device = measured.engine->device();
     const bool on_cpu = device == "cpu";
-    const std::string how = on_cpu ? fmt::format("{} thread{}, backend {}", threads,
-                                                 threads == 1 ? "" : "s", options.backend)
-                                   : options.precision;
+    std::string how = options.precision;
+    if (on_cpu)
+        how = fmt::format("{} thread{}, backend {}{}", threads, threads == 1 ? "" : "s",
+                          options.backend, how == "fp32" ? "" : ", " + how);
     return fmt::format("{}, batch {}, {}×{}, {}\n{}\n", measured.model, measured.shape[0],
                        measured.shape[2], measured.shape[3], how, on_cpu ? cpu_name() : device);
 }

@@ -60,7 +60,7 @@ void install_properties(GObjectClass *object_class) {
     add_text(kDevice, "device", "Device", "Where to run: auto, cpu, cuda or cuda:N",
              usual.device.c_str());
     add_text(kPrecision, "precision", "Precision",
-             "Numbers of the model: fp32; on a GPU also tf32, fp16 or bf16",
+             "Numbers of the model: fp32; on a GPU also tf32, fp16 or bf16; on some CPUs also bf16",
              usual.precision.c_str());
 
     const auto add_count = [&](Property id, const char *name, const char *nick, const char *blurb,

@@ -66,6 +66,12 @@ std::unique_ptr<Plan> make_cuda_plan(Graph graph, cuda::Gpu &gpu, Precision prec
                                      cuda::WeightCache &cache);
 std::shared_ptr<cuda::WeightCache> make_weight_cache();
 
+/// Whether this CPU has instructions that multiply bfloat16. Without, LibTorch does so too, but
+/// slower than float32.
+bool cpu_multiplies_bfloat16();
+/// LibTorch's operators on the CPU, in bfloat16. Graph and cache as for a GPU.
+std::unique_ptr<Plan> make_bfloat16_plan(Graph graph, cuda::WeightCache &cache);
+
 /// How many threads plans are made for and run with when called from this thread.
 void set_backend_threads(int threads);
 int backend_threads();

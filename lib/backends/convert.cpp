@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backends/convert.h"
 
+#include "backends/outputs.h"
+
 #include <tvw/error.h>
 
 #include <ATen/ops/from_blob.h>
@@ -54,6 +56,18 @@ HostTensor from_aten(const at::Tensor &tensor) {
     if (packed.nbytes() > 0) // of an empty tensor neither pointer need be one
         std::memcpy(result.storage()->data(), packed.const_data_ptr(), packed.nbytes());
     return result;
+}
+
+void hand_over(const Graph &graph, const std::vector<at::Tensor> &results,
+               std::vector<NamedTensor> &outputs) {
+    outputs.resize(results.size());
+    for (size_t i = 0; i < results.size(); ++i) {
+        const auto &[name, id] = graph.outputs()[i];
+        const TensorType &type = graph.type(id);
+        std::byte *to = claim_output(outputs[i], name, type.dtype, type.shape);
+        if (results[i].nbytes() > 0) // of an empty tensor neither pointer need be one
+            std::memcpy(to, results[i].const_data_ptr(), results[i].nbytes());
+    }
 }
 
 } // namespace tvw

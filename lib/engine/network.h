@@ -58,7 +58,7 @@ public:
     void forget_plans() {
         plans_.clear();
         packed_ = {};
-        uploaded_.reset();
+        converted_.reset();
     }
 
 private:
@@ -95,10 +95,11 @@ private:
     Origin origin_;
     bool can_release_ = false;
     bool released_ = false;
-    nn::ParameterStore parameters_;               ///< empty while released
-    cpu::PackCache packed_;                       ///< weights as kernels want them
-    std::shared_ptr<cuda::WeightCache> uploaded_; ///< weights on the GPU; made for the first plan
-    std::list<Planned> plans_;                    ///< the latest used first
+    nn::ParameterStore parameters_; ///< empty while released
+    cpu::PackCache packed_;         ///< weights as kernels want them
+    /// Weights on the GPU, or in another type than float32; made for the first plan.
+    std::shared_ptr<cuda::WeightCache> converted_;
+    std::list<Planned> plans_; ///< the latest used first
 };
 
 } // namespace tvw

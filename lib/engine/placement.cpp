@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "engine/placement.h"
 
+#include "backends/backend.h"
 #include "backends/cuda/gpu.h"
 #include "base/log.h"
 #include "engine/execute.h"
@@ -43,14 +44,33 @@ cuda::Gpu &need_gpu(const EngineConfig &config, bool quantized) {
     return open_gpu(config.device.index);
 }
 
-Placement on_cpu(const EngineConfig &config, const std::string &reason) {
-    if (config.precision != Precision::kFp32)
-        throw Error(ErrorKind::kNotSupported,
-                    fmt::format("precision {} needs an NVIDIA GPU, and {} runs on the CPU{}; or "
-                                "take the precision \"fp32\"",
-                                precision_name(config.precision), config.builder, reason));
-    log(LogLevel::kInfo, fmt::format("{} runs on the CPU{}", config.builder, reason));
+/// What the precision needs and does not have on the CPU; empty if nothing.
+std::string_view missing_on_cpu(const EngineConfig &config) {
+    if (config.precision == Precision::kFp32)
+        return {};
+    if (config.precision != Precision::kBf16)
+        return "an NVIDIA GPU";
+    if (config.backend == Backend::kReference)
+        return "the backend \"auto\"";
+    if (is_quantized(config))
+        return "a network that is not quantized";
+    if (!cpu_multiplies_bfloat16())
+        return "an NVIDIA GPU, or instructions for it that this CPU lacks (AVX512_BF16; on Arm "
+               "BF16)";
     return {};
+}
+
+Placement on_cpu(const EngineConfig &config, const std::string &reason) {
+    const std::string_view precision = precision_name(config.precision);
+    if (const std::string_view missing = missing_on_cpu(config); !missing.empty())
+        throw Error(ErrorKind::kNotSupported,
+                    fmt::format("precision {} needs {}, and {} runs on the CPU{}; or take the "
+                                "precision \"fp32\"",
+                                precision, missing, config.builder, reason));
+    const std::string numbers =
+        config.precision == Precision::kFp32 ? "" : fmt::format(" with {}", precision);
+    log(LogLevel::kInfo, fmt::format("{} runs on the CPU{}{}", config.builder, numbers, reason));
+    return {nullptr, config.precision};
 }
 
 Placement on_gpu(const EngineConfig &config, bool quantized) {

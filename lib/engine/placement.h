@@ -11,8 +11,8 @@ class Gpu;
 } // namespace cuda
 
 struct Placement {
-    cuda::Gpu *gpu = nullptr; ///< none: the CPU
-    Precision precision = Precision::kFp32;
+    cuda::Gpu *gpu = nullptr;               ///< none: the CPU
+    Precision precision = Precision::kFp32; ///< on the CPU kFp32 or kBf16
 };
 
 /// Where an engine of this configuration runs, which one line of the log says, with the reason.

@@ -45,9 +45,9 @@ std::string sharing_key(const EngineConfig &config) {
 }
 
 std::string text_of(const Placement &placement) {
-    if (placement.gpu == nullptr)
-        return {};
-    return fmt::format(" cuda:{} {}", placement.gpu->index(), precision_name(placement.precision));
+    const std::string where =
+        placement.gpu == nullptr ? "cpu" : fmt::format("cuda:{}", placement.gpu->index());
+    return fmt::format(" {} {}", where, precision_name(placement.precision));
 }
 
 /// One for each key that was ever asked for; holds the network only as long as somebody uses it.

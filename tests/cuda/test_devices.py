@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Where a model runs, and what is said where it cannot: without a GPU, and with drivers made up."""
 
+import pathlib
 import re
 
 import pytest
 
 from conftest import MODULE, bench, fake_driver, refusal, said
 
+CPU_HAS_BF16 = not {"avx512_bf16", "bf16"}.isdisjoint(
+    pathlib.Path("/proc/cpuinfo").read_text().split()
+)
 OTHERWISE = 'or take the device "cpu" or "auto"'
 
 
@@ -63,11 +67,26 @@ def test_a_build_without_the_module_says_so():
     assert "-Dcuda=enabled" in refusal("--device", "cuda", env=fake_driver())
 
 
-@pytest.mark.parametrize("precision", ["tf32", "fp16", "bf16"])
+@pytest.mark.parametrize("precision", ["tf32", "fp16"])
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_another_precision_on_the_cpu_is_refused_with_what_to_do(device, precision):
     line = refusal("--device", device, "--precision", precision)
     assert line.startswith(f"precision {precision} needs an NVIDIA GPU, and squeezenet1_1 runs on")
+    assert line.endswith('or take the precision "fp32"')
+    assert ("driver" in line or "libtvw-cuda" in line) == (device == "auto")
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_bf16_on_the_cpu_runs_where_the_cpu_has_it(device):
+    if CPU_HAS_BF16:
+        result = bench("--device", device, "--precision", "bf16")
+        assert result.returncode == 0, result
+        (line,) = said(result)
+        assert line.startswith("squeezenet1_1 runs on the CPU with bf16")
+        assert result.stdout.splitlines()[0].endswith(", backend auto, bf16")
+        return
+    line = refusal("--device", device, "--precision", "bf16")
+    assert line.startswith("precision bf16 needs an NVIDIA GPU, or instructions for it that this CPU")
     assert line.endswith('or take the precision "fp32"')
     assert ("driver" in line or "libtvw-cuda" in line) == (device == "auto")
 

@@ -4,7 +4,6 @@
 #include "backends/convert.h"
 #include "backends/cuda/gpu.h"
 #include "backends/cuda/program.h"
-#include "backends/outputs.h"
 #include "backends/silence.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -116,7 +115,6 @@ private:
     void record();
     void compute();
     void answer();
-    void hand_over(std::vector<NamedTensor> &outputs) const;
 
     Gpu &gpu_;
     Precision precision_;
@@ -191,7 +189,7 @@ void CudaPlan::run(PlanInputs inputs, std::vector<NamedTensor> &outputs) {
         }
         answer();
     });
-    hand_over(outputs);
+    hand_over(program_->graph(), answers_, outputs);
 }
 
 void CudaPlan::run_filled(const FillInput &fill, std::vector<NamedTensor> &outputs) {
@@ -200,18 +198,7 @@ void CudaPlan::run_filled(const FillInput &fill, std::vector<NamedTensor> &outpu
         fill(image_tensor(inputs_.front()));
         answer();
     });
-    hand_over(outputs);
-}
-
-void CudaPlan::hand_over(std::vector<NamedTensor> &outputs) const {
-    const auto &named = program_->graph().outputs();
-    outputs.resize(named.size());
-    for (size_t i = 0; i < outputs.size(); ++i) {
-        const auto &[name, id] = named[i];
-        const TensorType &type = program_->graph().type(id);
-        std::memcpy(claim_output(outputs[i], name, type.dtype, type.shape),
-                    answers_[i].const_data_ptr(), answers_[i].nbytes());
-    }
+    hand_over(program_->graph(), answers_, outputs);
 }
 
 } // namespace

@@ -17,8 +17,8 @@ struct WeightCache {
     std::map<std::string, at::Tensor> tensors; ///< the key names the constant and its type
 };
 
-/// Knows nothing of CUDA: tests run it on the CPU, where all is the same but for cuDNN's fused
-/// convolutions.
+/// Knows nothing of CUDA: on the CPU, where bfloat16 and tests are run, all is the same but for
+/// cuDNN's fused convolutions.
 class Program {
 public:
     /// Takes the constants over: the graph lets go of what is on the device. Weights and what is

@@ -40,10 +40,13 @@ TVW_API Backend parse_backend(std::string_view text);
 
 /// The numbers that a network computes with. Inputs and outputs are float32 in any case.
 enum class Precision {
-    kFp32, ///< float32, with products as exact as that: the only one on the CPU
+    kFp32, ///< float32, with products as exact as that
     kTf32, ///< float32, but factors of products have 10 bits after the point (Ampere and later)
-    kFp16, ///< float16, summed up in float32
-    kBf16, ///< bfloat16, summed up in float32
+    kFp16, ///< float16, summed up in float32; on GPUs alone, as kTf32 is
+    /// bfloat16, summed up in float32; on GPUs, and on CPUs that have instructions for it. With all
+    /// results rounded to it, EfficientNet-Lite0 gives 5 % of 700 random crops of pictures another
+    /// label; the probability of the first changes by 0.013 on average and by 0.1 at most.
+    kBf16,
 };
 /// "fp32", "tf32", "fp16" or "bf16"; Error(kInvalidArgument) otherwise.
 TVW_API Precision parse_precision(std::string_view text);
