@@ -42,7 +42,7 @@ struct EvenAndOdd {
     T odd;
 };
 
-/// What a matrix makes of a vector of columns, not yet shifted to levels.
+/// What a matrix makes of a vector of columns.
 template<class Int>
 struct Fixed {
     Int r;
@@ -61,21 +61,19 @@ HWY_INLINE auto interpolate(const Load &load) -> EvenAndOdd<decltype(load(0))> {
     return {hn::Add(thrice, load(-1)), hn::Add(thrice, next)};
 }
 
-/// Luma has ten bits at most, so the sign is never set.
-template<class Ints, class Word>
-HWY_INLINE EvenAndOdd<hn::Vec<Ints>> split_luma(Ints d, Word words) {
-    const auto both = hn::BitCast(d, words);
-    return {hn::And(both, hn::Set(d, 0xFFFF)), hn::ShiftRight<16>(both)};
-}
-
-/// Levels of two vectors as words, in turns.
-template<int kFraction, class Ints>
-HWY_INLINE hn::Vec<hn::Repartition<int16_t, Ints>> to_levels(Ints, hn::Vec<Ints> first,
-                                                             hn::Vec<Ints> second) {
+/// Two vectors less `kBits` bits as words, in turns.
+template<int kBits, class Ints>
+HWY_INLINE hn::Vec<hn::Repartition<int16_t, Ints>> to_words(Ints, hn::Vec<Ints> first,
+                                                            hn::Vec<Ints> second) {
     const hn::Repartition<int16_t, Ints> d;
     // That of the second is left in the upper half of its lane.
-    return hn::OddEven(hn::BitCast(d, hn::ShiftRight<kFraction - 16>(second)),
-                       hn::BitCast(d, hn::ShiftRight<kFraction>(first)));
+    const auto upper = [&] {
+        if constexpr (kBits >= 16)
+            return hn::ShiftRight<kBits - 16>(second);
+        else
+            return hn::ShiftLeft<16 - kBits>(second);
+    };
+    return hn::OddEven(hn::BitCast(d, upper()), hn::BitCast(d, hn::ShiftRight<kBits>(first)));
 }
 
 #endif

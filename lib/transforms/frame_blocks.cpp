@@ -9,8 +9,8 @@ namespace {
 /// `count` sums with a gap behind them: strands must not lie near a multiple of 4096 bytes apart,
 /// since CPUs take a store to one of them for the place that is loaded next from another.
 size_t spread(size_t count) {
-    constexpr size_t kPeriod = 4096 / sizeof(int32_t);
-    constexpr size_t kApart = 112; // far enough for the nine strands of three outputs
+    constexpr size_t kPeriod = 4096 / sizeof(int16_t);
+    constexpr size_t kApart = 224; // far enough for the nine strands of three outputs
     return count + (kPeriod + kApart - count % kPeriod) % kPeriod;
 }
 
@@ -72,8 +72,12 @@ void FrameBlocks::add_pairs(size_t begin, size_t end) {
         read_pair(pair, 2 * (pair - begin), additions_[pair - begin]);
     const size_t columns = paired_ ? yuv_.columns() : row_.bytes(size_t(area_.width));
     for (size_t column = 0; column < columns; column += kStrip) {
-        for (size_t pair = begin; pair < end; ++pair)
-            add_strip(additions_[pair - begin], column, std::min(kStrip, columns - column));
+        const size_t count = std::min(kStrip, columns - column);
+        for (size_t pair = begin; pair < end; ++pair) {
+            if (paired_)
+                prefetch(pair + kPairsAtOnce, column, count);
+            add_strip(additions_[pair - begin], column, count);
+        }
     }
 }
 
@@ -90,6 +94,13 @@ void FrameBlocks::read_pair(size_t pair, size_t slot, Addition &addition) {
         else
             addition.rows[i] = rows_.read(y);
     }
+}
+
+/// What add_strip is going to need.
+void FrameBlocks::prefetch(size_t pair, size_t begin, size_t count) const {
+    const int end = std::min(int(2 * pair + 2), area_.height);
+    for (int y = int(2 * pair); y < end; ++y)
+        yuv_.prefetch(area_.y + y, begin, count);
 }
 
 void FrameBlocks::add_strip(const Addition &addition, size_t begin, size_t count) const {
@@ -113,19 +124,12 @@ void FrameBlocks::pack_rows(const Piece &piece, float *dst) const {
 }
 
 void FrameBlocks::pack_sums_of(const Piece &piece, float *dst) const {
-    const size_t begin = piece.strand * strand_sums_ + piece.begin;
-    std::array<const int32_t *, kBlockRows> rows{};
+    const size_t before = paired_ ? size_t(yuv_.before()) : 0;
+    const size_t begin = piece.strand * strand_sums_ + before + piece.begin;
+    std::array<const int16_t *, kBlockRows> rows{};
     for (size_t r = 0; r < kBlockRows; ++r)
         rows[r] = block_sums_[piece.group * kBlockRows + r] + begin;
-    const size_t step = row_.strands * kBlockRows;
-    if (!paired_) {
-        pack_sums(rows, piece.count, step, dst);
-        return;
-    }
-    // Whole groups, which may begin before the area and end behind it.
-    const auto before = size_t(yuv_.before());
-    const size_t groups = (before + piece.count + kPairedColumns - 1) / kPairedColumns;
-    pack_paired_sums(rows, groups, step, dst - before * step);
+    pack_sums(rows, piece.count, row_.strands * kBlockRows, dst);
 }
 
 void FrameBlocks::pack(size_t begin, size_t end, float *block) const {

@@ -32,8 +32,7 @@ public:
     void read(size_t first);
 
     /// Columns [begin, end) of these rows, into a block of all columns: group after group. `begin`
-    /// is a multiple of kColumnGroup. The column in front of the block and kColumnGroup behind it
-    /// may be written too.
+    /// is a multiple of kColumnGroup.
     void pack(size_t begin, size_t end, float *block) const;
 
 private:
@@ -58,6 +57,7 @@ private:
     void read_sums(size_t first);
     void add_pairs(size_t begin, size_t end);
     void read_pair(size_t pair, size_t slot, Addition &addition);
+    void prefetch(size_t pair, size_t begin, size_t count) const;
     void add_strip(const Addition &addition, size_t begin, size_t count) const;
     void pack_rows(const Piece &piece, float *dst) const;
     void pack_sums_of(const Piece &piece, float *dst) const;
@@ -75,7 +75,7 @@ private:
     size_t strand_sums_ = 0; ///< from one strand of an output to the next
     size_t next_pair_ = 0;   ///< of rows, to be added
     std::array<Addition, kPairsAtOnce> additions_;
-    std::vector<const int32_t *> block_sums_;
+    std::vector<const int16_t *> block_sums_;
 };
 
 } // namespace tvw

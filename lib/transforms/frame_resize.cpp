@@ -11,13 +11,10 @@ namespace {
 /// Whether it pays to resize rows of `table` vertically while they are bytes: they must become
 /// fewer. With too many taps 16 bits would leave too little of a weight.
 bool pays_ahead(const ResampleTable &table) {
-    constexpr int kMostTaps = 512;
+    constexpr int kMostTaps = 128;
     return table.taps <= kMostTaps &&
            3 * int64_t(table.windows.size()) <= 2 * (table.end - table.begin);
 }
-
-/// Floats in front of a block, which FrameBlocks may write: a whole number of cache lines.
-constexpr size_t kFrontMargin = 32;
 
 } // namespace
 
@@ -73,8 +70,7 @@ void FrameResize::start(const pixel::Source &source, const Region &area,
     ready_ = 0;
     row_floats_ = channels() * x_.windows.size();
     const BlockLayout &layout = blocks_.layout();
-    block_.reserve(kFrontMargin + layout.groups * blocks_.group_floats() +
-                   kColumnGroup * layout.pixel);
+    block_.reserve(layout.groups * blocks_.group_floats());
     ring_rows_ = (taps_.size() + 2 * blocks_.rows() - 2) / blocks_.rows() * blocks_.rows();
     ring_.resize(ring_rows_ * row_floats_);
     levels_.resize(row_floats_);
@@ -88,7 +84,7 @@ void FrameResize::need(size_t count) {
 
 void FrameResize::read_block(size_t first) {
     blocks_.read(first);
-    float *data = block_.data() + kFrontMargin;
+    float *data = block_.data();
     const Block block = {blocks_.layout(), data, blocks_.group_floats(),
                          &ring_[first % ring_rows_ * row_floats_], row_floats_};
     const size_t outputs = x_.windows.size();

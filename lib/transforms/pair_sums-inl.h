@@ -32,52 +32,50 @@ void in_threes(std::span<const PairSums> outputs, const F &f) {
         f(std::integral_constant<size_t, 1>(), outputs.data());
 }
 
-#if HWY_TARGET != HWY_SCALAR
-
-/// Two words for all pairs of a vector.
-template<class Words>
-HWY_INLINE hn::Vec<Words> set_pairs(Words d, const int16_t *words) {
-    int32_t both;
-    hwy::CopyBytes<sizeof(both)>(words, &both);
-    return hn::BitCast(d, hn::Set(hn::Repartition<int32_t, Words>(), both));
+/// What MulFixedPoint15 makes of numbers of 16 bits.
+inline int product(int a, int b) {
+    return (a * b + (1 << 14)) >> 15;
 }
 
-/// Of each pair of words the sum of the two products.
-template<class Integers, class Word>
-HWY_INLINE hn::Vec<Integers> products_of_pairs(Integers d, Word a, Word b) {
-    auto rest = hn::Zero(d);
-    const auto sums = hn::ReorderWidenMulAccumulate(d, a, b, hn::Zero(d), rest);
-    return hn::RearrangeToOddPlusEven(sums, rest);
+/// Adds a level of each of the two rows.
+inline void add_levels(const PairSums &output, int first, int second, size_t i) {
+    const auto &[sums, before, weights] = output;
+    const auto weighted = [](int level, int weight) {
+        return product((level - FixedTable::kMiddle) * 256, weight);
+    };
+    sums[i] = int16_t(before[i] + weighted(first, weights[0]) + weighted(second, weights[1]));
 }
 
-template<class Integers, size_t kOutputs>
-class WeightedPairs {
+/// Outputs whose weights lie in vectors of words.
+template<class D, size_t kOutputs>
+class WeightedRows {
 public:
-    using Words = hn::Repartition<int16_t, Integers>;
+    using Word = hn::Vec<D>;
 
-    HWY_INLINE explicit WeightedPairs(const PairSums *outputs) {
+    HWY_INLINE explicit WeightedRows(const PairSums *outputs) {
         for (size_t o = 0; o < kOutputs; ++o) {
-            weights_[o] = set_pairs(Words(), outputs[o].weights);
+            first_[o] = hn::Set(d_, outputs[o].weights[0]);
+            second_[o] = hn::Set(d_, outputs[o].weights[1]);
             sums_[o] = outputs[o].sums;
             before_[o] = outputs[o].before;
         }
     }
-    /// Adds words of the two rows, in turns, to the sums from `i` on.
-    HWY_INLINE void add(hn::Vec<Words> words, size_t i) const {
-        const Integers d;
+    /// Adds levels of the two rows, in 256ths and less kMiddle, to the sums from `i` on.
+    HWY_INLINE void add(Word first, Word second, size_t i) const {
         for (size_t o = 0; o < kOutputs; ++o) {
-            const auto sum = products_of_pairs(d, words, weights_[o]);
-            hn::StoreU(hn::Add(sum, hn::LoadU(d, before_[o] + i)), d, sums_[o] + i);
+            const Word sum = hn::Add(hn::MulFixedPoint15(first, first_[o]),
+                                     hn::MulFixedPoint15(second, second_[o]));
+            hn::StoreU(hn::Add(sum, hn::LoadU(d_, before_[o] + i)), d_, sums_[o] + i);
         }
     }
 
 private:
-    hn::Vec<Words> weights_[kOutputs];
-    int32_t *sums_[kOutputs];
-    const int32_t *before_[kOutputs];
+    D d_;
+    Word first_[kOutputs];
+    Word second_[kOutputs];
+    int16_t *sums_[kOutputs];
+    const int16_t *before_[kOutputs];
 };
-
-#endif
 
 } // namespace HWY_NAMESPACE
 } // namespace tvw

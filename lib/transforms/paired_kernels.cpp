@@ -22,8 +22,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using pixel::ChromaAxis;
 
 constexpr int kFraction = PairCoefficients::kFraction;
-/// From an even column's sum to that of the odd one next to it.
-constexpr size_t kHalf = kPairedColumns / 2;
 
 #if HWY_TARGET == HWY_SCALAR
 
@@ -32,10 +30,10 @@ int level(const PairCoefficients &k, const std::array<int16_t, 2> &weights, cons
           size_t i) {
     const int16_t *here = row.pairs + i / 2 * 2;
     const bool odd = i % 2 != 0;
-    const int32_t fixed = row.y[i] * k.y + k.constant +
+    const int32_t fixed = row.y[i] * 8 * k.y + k.constant +
                           interpolated(kAxis, odd, here, 2) * weights[0] +
                           interpolated(kAxis, odd, here + 1, 2) * weights[1];
-    return std::clamp(fixed >> kFraction, 0, 255);
+    return std::clamp((fixed >> kFraction) + FixedTable::kMiddle, 0, 255);
 }
 
 template<ChromaAxis kAxis, size_t kOutputs>
@@ -46,13 +44,8 @@ void add_rows(const PairCoefficients &k, const std::array<PairedRow, 2> &rows, s
         for (size_t i = 0; i < count; ++i) {
             const int first = level<kAxis>(k, *weights[c], rows[0], i);
             const int second = level<kAxis>(k, *weights[c], rows[1], i);
-            const size_t at = offset + c * channel + i / kPairedColumns * kPairedColumns +
-                              i % 2 * kHalf + i % kPairedColumns / 2;
-            for (size_t o = 0; o < kOutputs; ++o) {
-                const PairSums &output = outputs[o];
-                output.sums[at] =
-                    output.before[at] + first * output.weights[0] + second * output.weights[1];
-            }
+            for (size_t o = 0; o < kOutputs; ++o)
+                add_levels(outputs[o], first, second, offset + c * channel + i);
         }
     }
 }
@@ -66,32 +59,51 @@ void run_interleave(const int16_t *a, const int16_t *b, size_t count, int16_t *d
 
 #else
 
-// Of one parity of a group of columns at most.
-using Ints = hn::CappedTag<int32_t, kHalf>;
+using Ints = hn::CappedTag<int32_t, kRowPadding / sizeof(int32_t)>;
 using Shorts = hn::Repartition<int16_t, Ints>;
 using Int = hn::Vec<Ints>;
 using Short = hn::Vec<Shorts>;
 
+/// Two words for all pairs of a vector.
+HWY_INLINE Short set_pairs(int16_t even, int16_t odd) {
+    const Shorts d;
+    return hn::OddEven(hn::Set(d, odd), hn::Set(d, even));
+}
+
+/// Of each pair of words the sum of the two products.
+HWY_INLINE Int products_of_pairs(Short a, Short b) {
+    const Ints d;
+    Int rest = hn::Zero(d);
+    const Int sums = hn::ReorderWidenMulAccumulate(d, a, b, hn::Zero(d), rest);
+    return hn::RearrangeToOddPlusEven(sums, rest);
+}
+
 class Matrix {
 public:
     explicit Matrix(const PairCoefficients &k)
-        : y_(hn::Set(d_, k.y)),
-          constant_(hn::Set(d_, k.constant)),
-          r_(set_pairs(Shorts(), k.r.data())),
-          g_(set_pairs(Shorts(), k.g.data())),
-          b_(set_pairs(Shorts(), k.b.data())) {}
+        : even_y_(set_pairs(k.y, 0)),
+          odd_y_(set_pairs(0, k.y)),
+          r_(set_pairs(k.r[0], k.r[1])),
+          g_(set_pairs(k.g[0], k.g[1])),
+          b_(set_pairs(k.b[0], k.b[1])),
+          constant_(hn::Set(Ints(), k.constant)) {}
 
-    HWY_INLINE Fixed<Int> operator()(Int y, Short pairs) const {
-        const Int luma = hn::Add(hn::Mul(y, y_), constant_);
-        return {hn::Add(luma, products_of_pairs(d_, pairs, r_)),
-                hn::Add(luma, products_of_pairs(d_, pairs, g_)),
-                hn::Add(luma, products_of_pairs(d_, pairs, b_))};
+    /// Of even and odd columns; luma in eighths.
+    HWY_INLINE EvenAndOdd<Fixed<Int>> operator()(Short y, const EvenAndOdd<Short> &pairs) const {
+        return {add_chroma(products_of_pairs(y, even_y_), pairs.even),
+                add_chroma(products_of_pairs(y, odd_y_), pairs.odd)};
     }
 
 private:
-    Ints d_;
-    Int y_, constant_;
-    Short r_, g_, b_;
+    HWY_INLINE Fixed<Int> add_chroma(Int luma, Short pairs) const {
+        luma = hn::Add(luma, constant_);
+        return {hn::Add(luma, products_of_pairs(pairs, r_)),
+                hn::Add(luma, products_of_pairs(pairs, g_)),
+                hn::Add(luma, products_of_pairs(pairs, b_))};
+    }
+
+    Short even_y_, odd_y_, r_, g_, b_;
+    Int constant_;
 };
 
 /// Pairs in sixteenths.
@@ -100,38 +112,38 @@ HWY_INLINE EvenAndOdd<Short> interpolate_pairs(const int16_t *src) {
     return interpolate<kAxis>([src](ptrdiff_t k) { return hn::LoadU(Shorts(), src + 2 * k); });
 }
 
-HWY_INLINE EvenAndOdd<Int> load_luma(const uint8_t *src) {
-    const hn::Repartition<uint16_t, Ints> words;
-    const hn::Rebind<uint8_t, decltype(words)> bytes;
-    return split_luma(Ints(), hn::PromoteTo(words, hn::LoadU(bytes, src)));
+/// In eighths.
+HWY_INLINE Short load_luma(const uint8_t *src) {
+    const hn::Rebind<uint8_t, Shorts> bytes;
+    return hn::ShiftLeft<3>(hn::PromoteTo(Shorts(), hn::LoadU(bytes, src)));
 }
 
-/// Of two rows, in turns.
-HWY_INLINE Short clamped_levels(Int first, Int second) {
+/// Levels of even and odd columns, in turns; in 256ths and less kMiddle.
+HWY_INLINE Short levels(Int even, Int odd) {
+    // Doubled twice, a sum in 64ths keeps within the levels' range by saturation.
     const Shorts d;
-    return hn::Clamp(to_levels<kFraction>(Ints(), first, second), hn::Zero(d), hn::Set(d, 255));
+    const Short sum = to_words<kFraction - 6>(Ints(), even, odd);
+    const Short twice = hn::SaturatedAdd(sum, sum);
+    return hn::AndNot(hn::Set(d, 0xFF), hn::SaturatedAdd(twice, twice));
+}
+
+template<ChromaAxis kAxis>
+HWY_INLINE Fixed<Short> load_levels(const Matrix &matrix, const PairedRow &row, size_t i) {
+    const auto [even, odd] = matrix(load_luma(row.y + i), interpolate_pairs<kAxis>(row.pairs + i));
+    return {levels(even.r, odd.r), levels(even.g, odd.g), levels(even.b, odd.b)};
 }
 
 template<ChromaAxis kAxis, size_t kOutputs>
 void add_rows(const PairCoefficients &k, const std::array<PairedRow, 2> &rows, size_t count,
               const PairSums *outputs, size_t channel, size_t offset) {
     const Matrix matrix(k);
-    const WeightedPairs<Ints, kOutputs> pairs(outputs);
-    const auto add = [&](Int y0, Short chroma0, Int y1, Short chroma1, size_t at) {
-        const Fixed<Int> first = matrix(y0, chroma0);
-        const Fixed<Int> second = matrix(y1, chroma1);
-        pairs.add(clamped_levels(first.r, second.r), at);
-        pairs.add(clamped_levels(first.g, second.g), at + channel);
-        pairs.add(clamped_levels(first.b, second.b), at + 2 * channel);
-    };
-    for (size_t i = 0; i < count; i += 2 * hn::Lanes(Ints())) {
-        const EvenAndOdd<Int> y0 = load_luma(rows[0].y + i);
-        const EvenAndOdd<Int> y1 = load_luma(rows[1].y + i);
-        const EvenAndOdd<Short> chroma0 = interpolate_pairs<kAxis>(rows[0].pairs + i);
-        const EvenAndOdd<Short> chroma1 = interpolate_pairs<kAxis>(rows[1].pairs + i);
-        const size_t at = offset + i / kPairedColumns * kPairedColumns + i % kPairedColumns / 2;
-        add(y0.even, chroma0.even, y1.even, chroma1.even, at);
-        add(y0.odd, chroma0.odd, y1.odd, chroma1.odd, at + kHalf);
+    const WeightedRows<Shorts, kOutputs> weighted(outputs);
+    for (size_t i = 0; i < count; i += hn::Lanes(Shorts())) {
+        const Fixed<Short> first = load_levels<kAxis>(matrix, rows[0], i);
+        const Fixed<Short> second = load_levels<kAxis>(matrix, rows[1], i);
+        weighted.add(first.r, second.r, offset + i);
+        weighted.add(first.g, second.g, offset + i + channel);
+        weighted.add(first.b, second.b, offset + i + 2 * channel);
     }
 }
 
@@ -170,16 +182,23 @@ HWY_EXPORT(run_interleave);
 
 PairCoefficients pair_coefficients(const pixel::YuvCoefficients &k, bool swapped) {
     constexpr int kShift = pixel::YuvCoefficients::kFraction - PairCoefficients::kFraction;
-    const auto fixed = [](int32_t value) { return (value + (1 << (kShift - 1))) >> kShift; };
+    const auto fixed = [](int32_t value, int bits = 0) {
+        const int shift = kShift + bits;
+        return (value + (1 << (shift - 1))) >> shift;
+    };
     const auto pair = [&](int32_t u, int32_t v) {
         std::array result = {int16_t(fixed(u)), int16_t(fixed(v))};
         if (swapped)
             std::swap(result[0], result[1]);
         return result;
     };
-    const int half = 1 << (PairCoefficients::kFraction - 1);
-    return {fixed(k.y), half - fixed(k.y_offset * k.y), pair(0, k.r_v), pair(-k.g_u, -k.g_v),
-            pair(k.b_u, 0)};
+    const auto y = int16_t(fixed(k.y, 3));
+    // What the rounding of y's takes is given back to middle grey.
+    constexpr int kMiddle = FixedTable::kMiddle;
+    const int middle = fixed((kMiddle - k.y_offset) * k.y) - kMiddle * 8 * y;
+    constexpr int kHalf = 1 << (PairCoefficients::kFraction - 1);
+    constexpr int kLess = kMiddle << PairCoefficients::kFraction;
+    return {y, middle + kHalf - kLess, pair(0, k.r_v), pair(-k.g_u, -k.g_v), pair(k.b_u, 0)};
 }
 
 void add_paired_rows(const PairCoefficients &k, pixel::ChromaAxis axis,

@@ -5,6 +5,7 @@
 
 #include "transforms/pixel.h"
 #include "transforms/row_kernels.h"
+#include "transforms/yuv_kernels.h"
 
 #include <array>
 #include <cstddef>
@@ -13,12 +14,12 @@
 
 namespace tvw {
 
-/// As pixel::YuvCoefficients, with those of chroma in 16 bits: one level of a few thousand is
-/// another, where the exact value is next to a half.
+/// As pixel::YuvCoefficients, but in 16 bits: one level of a few thousand is another, where the
+/// exact value is next to a half.
 struct PairCoefficients {
     static constexpr int kFraction = 17;
-    int32_t y;
-    int32_t constant;         ///< of all channels, rounding included
+    int16_t y;                ///< of eighths of a sample
+    int32_t constant;         ///< of all channels, less kMiddle and rounded
     std::array<int16_t, 2> r; ///< of a pair's two samples, in sixteenths and less their offset
     std::array<int16_t, 2> g;
     std::array<int16_t, 2> b;
@@ -35,9 +36,9 @@ struct PairedRow {
     const int16_t *pairs;
 };
 
-/// Makes two rows RGB and adds them as `add_rows` does, but in groups of kPairedColumns, of which
-/// the last may be written beyond `count`, from `offset` on. The sums of green and of blue are
-/// `channel` and twice `channel` behind those of red.
+/// Makes two rows RGB and adds them as `add_rows` does, from `offset` on; as much as kRowPadding
+/// may be added beyond. The sums of green and of blue are `channel` and twice `channel` behind
+/// those of red.
 void add_paired_rows(const PairCoefficients &k, pixel::ChromaAxis axis,
                      const std::array<PairedRow, 2> &rows, size_t count,
                      std::span<const PairSums> outputs, size_t channel, size_t offset);

@@ -131,6 +131,19 @@ ResampleTable packed(const std::vector<Taps> &outputs) {
     return table;
 }
 
+/// The largest sum of an output's weights, without their signs.
+double most_of(const ResampleTable &table) {
+    double most = 0;
+    for (size_t i = 0; i < table.windows.size(); ++i) {
+        const float *weights = &table.weights[size_t(table.taps) * i];
+        most = std::max(most, std::accumulate(weights, weights + table.windows[i].count, 0.0,
+                                              [](double sum, float weight) {
+                                                  return sum + std::abs(double(weight));
+                                              }));
+    }
+    return most;
+}
+
 } // namespace
 
 ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_t src_size,
@@ -150,14 +163,10 @@ ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_
 }
 
 FixedTable make_fixed_table(const ResampleTable &table) {
-    constexpr int kMostFraction = 20; // 255 * 2^20 * the sum of a bicubic output's magnitudes
-    const double largest = *std::max_element(table.weights.begin(), table.weights.end());
-    // Rounding takes at most half a unit from each weight, which is given to the largest.
-    const int most_of_all = INT16_MAX - table.taps;
     FixedTable fixed;
-    while (fixed.fraction < kMostFraction && largest * double(2 << fixed.fraction) < most_of_all)
-        ++fixed.fraction;
-    const int one = 1 << fixed.fraction;
+    // Rounding adds up to one to each weight, and up to a half to each product.
+    const int one = int((INT16_MAX - 2 * table.taps) / most_of(table));
+    fixed.one = one;
     for (size_t i = 0; i < table.windows.size(); ++i) {
         const auto first = size_t(table.windows[i].first);
         const auto count = size_t(table.windows[i].count);
@@ -165,13 +174,17 @@ FixedTable make_fixed_table(const ResampleTable &table) {
                                            fixed.weights.size()};
         fixed.windows.push_back(window);
         fixed.weights.resize(window.weights + 2 * (window.end - window.first));
-        const auto weights = fixed.weights.begin() + long(window.weights + first % 2);
-        std::transform(&table.weights[size_t(table.taps) * i],
-                       &table.weights[size_t(table.taps) * i] + count, weights,
-                       [&](float weight) { return int16_t(std::lrint(double(weight) * one)); });
-        // What rounding added or took goes where it matters least.
-        int16_t &most = *std::max_element(weights, weights + long(count));
-        most = int16_t(most + one - std::accumulate(weights, weights + long(count), 0));
+        // Sums are rounded rather than weights: errors of neighbours then cancel each other.
+        const float *exact = &table.weights[size_t(table.taps) * i];
+        int16_t *weights = &fixed.weights[window.weights + first % 2];
+        double sum = 0;
+        int given = 0;
+        for (size_t k = 0; k < count; ++k) {
+            sum += double(exact[k]);
+            const int wanted = k + 1 == count ? one : int(std::lrint(sum * one));
+            weights[k] = int16_t(wanted - given);
+            given = wanted;
+        }
     }
     return fixed;
 }

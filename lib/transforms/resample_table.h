@@ -35,10 +35,13 @@ struct ResampleTable {
 ResampleTable make_resample_table(InterpolationMode mode, bool antialias, int64_t src_size,
                                   int64_t dst_size, int64_t first_output, int64_t count);
 
-/// A table whose weights are whole numbers of 2^-fraction, as many as fit: those of an output add
-/// up to 1, and no sum of products with bytes leaves 32 bits. Samples are taken in pairs, of which
-/// the first is even; one that the window does not have has no weight.
+/// A table in whole numbers, for sums that stay within 16 bits: of the products of a weight and a
+/// level less kMiddle in 256ths, each rounded to lose its last 15 bits. The weights of an output
+/// add up to `one`. Samples are taken in pairs, of which the first is even; one that the window
+/// does not have has no weight.
 struct FixedTable {
+    static constexpr int kMiddle = 128;
+
     /// Pairs that make one output.
     struct Window {
         size_t first = 0;
@@ -46,11 +49,12 @@ struct FixedTable {
         size_t weights = 0; ///< where its own begin
     };
 
-    int fraction = 0;
+    int one = 0;
     std::vector<Window> windows;
     std::vector<int16_t> weights;
 
-    float unit() const { return 1.0F / float(1 << fraction); }
+    /// Levels that one in a sum stands for.
+    float unit() const { return 128.0F / float(one); }
     const int16_t *weights_of(const Window &window, size_t pair) const {
         return &weights[window.weights + 2 * (pair - window.first)];
     }

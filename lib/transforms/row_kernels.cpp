@@ -53,11 +53,12 @@ HWY_INLINE Vector load(const float *src) {
     return hn::LoadU(Floats(), src);
 }
 
-HWY_INLINE Vector load(const uint8_t *src) {
+template<class T>
+HWY_INLINE Vector load(const T *src) {
     const Floats d;
-    const hn::Rebind<uint8_t, Floats> bytes;
+    const hn::Rebind<T, Floats> narrow;
     const hn::Rebind<int32_t, Floats> integers;
-    return hn::ConvertTo(d, hn::PromoteTo(integers, hn::LoadU(bytes, src)));
+    return hn::ConvertTo(d, hn::PromoteTo(integers, hn::LoadU(narrow, src)));
 }
 
 /// Adds a window's products to `kVectors` sums in its order; `row(k)` points to its sample k.
@@ -182,7 +183,7 @@ void run_pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t 
 }
 
 /// Eight columns of sums, `step` floats apart in the block.
-HWY_INLINE void pack_eight(const std::array<const int32_t *, kBlockRows> &rows, size_t i,
+HWY_INLINE void pack_eight(const std::array<const int16_t *, kBlockRows> &rows, size_t i,
                            float *block, size_t step) {
 #if HWY_TARGET == HWY_SCALAR
     for (size_t column = 0; column < kBlockRows; ++column) {
@@ -193,7 +194,7 @@ HWY_INLINE void pack_eight(const std::array<const int32_t *, kBlockRows> &rows, 
     const Floats d;
     const auto read = [&](size_t r, size_t column, Vector(&v)[kGroup]) {
         for (size_t j = 0; j < kGroup; ++j)
-            v[j] = hn::ConvertTo(d, hn::LoadU(hn::RebindToSigned<Floats>(), rows[r + j] + column));
+            v[j] = load(rows[r + j] + column);
         transpose(d, v);
     };
     Vector upper[kGroup];
@@ -218,7 +219,7 @@ HWY_INLINE void pack_eight(const std::array<const int32_t *, kBlockRows> &rows, 
 #endif
 }
 
-void run_pack_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t count, size_t step,
+void run_pack_sums(const std::array<const int16_t *, kBlockRows> &rows, size_t count, size_t step,
                    float *block) {
     size_t i = 0;
     for (; i + kBlockRows <= count; i += kBlockRows)
@@ -226,15 +227,6 @@ void run_pack_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t c
     for (; i < count; ++i) {
         for (size_t r = 0; r < kBlockRows; ++r)
             block[i * step + r] = float(rows[r][i]);
-    }
-}
-
-void run_pack_paired_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t groups,
-                          size_t step, float *block) {
-    static_assert(kPairedColumns == 2 * kBlockRows);
-    for (size_t i = 0; i < groups * kPairedColumns; i += kPairedColumns) {
-        pack_eight(rows, i, block + i * step, 2 * step);
-        pack_eight(rows, i + kBlockRows, block + (i + 1) * step, 2 * step);
     }
 }
 
@@ -347,42 +339,30 @@ void run_vertical(const ResampleWindow &window, const float *weights, const floa
     std::copy_n(last, count - i, dst + i);
 }
 
-#if HWY_TARGET == HWY_SCALAR
-template<size_t kOutputs>
-size_t add_vectors(const std::array<const uint8_t *, 2> & /*rows*/, size_t /*count*/,
-                   const PairSums * /*outputs*/, size_t /*offset*/) {
-    return 0;
-}
-#else
 /// Answers how many sums of each output were added to.
 template<size_t kOutputs>
 size_t add_vectors(const std::array<const uint8_t *, 2> &rows, size_t count,
                    const PairSums *outputs, size_t offset) {
-    const WeightedPairs<hn::RebindToSigned<Floats>, kOutputs> pairs(outputs);
-    const hn::Repartition<int16_t, Floats> words;
-    const hn::Rebind<uint8_t, decltype(words)> bytes; // twice as many as a vector has sums
-    const auto [first, second] = rows;
-    const size_t lanes = hn::Lanes(Floats());
+    const hn::ScalableTag<int16_t> d;
+    const hn::Rebind<uint8_t, decltype(d)> bytes;
+    const WeightedRows<decltype(d), kOutputs> weighted(outputs);
+    const auto levels = [&](const uint8_t *src) {
+        const auto words = hn::PromoteTo(d, hn::LoadU(bytes, src));
+        return hn::Xor(hn::ShiftLeft<8>(words), hn::Set(d, INT16_MIN));
+    };
+    const size_t lanes = hn::Lanes(d);
     size_t i = 0;
-    for (; i + 2 * lanes <= count; i += 2 * lanes) {
-        const auto a = hn::LoadU(bytes, first + i);
-        const auto b = hn::LoadU(bytes, second + i);
-        pairs.add(hn::PromoteTo(words, hn::InterleaveLower(bytes, a, b)), offset + i);
-        pairs.add(hn::PromoteTo(words, hn::InterleaveUpper(bytes, a, b)), offset + i + lanes);
-    }
+    for (; i + lanes <= count; i += lanes)
+        weighted.add(levels(rows[0] + i), levels(rows[1] + i), offset + i);
     return i;
 }
-#endif
 
 template<size_t kOutputs>
 void add_to(const std::array<const uint8_t *, 2> &rows, size_t count, const PairSums *outputs,
             size_t offset) {
     for (size_t i = add_vectors<kOutputs>(rows, count, outputs, offset); i < count; ++i) {
-        for (size_t o = 0; o < kOutputs; ++o) {
-            const auto &[sums, before, weights] = outputs[o];
-            sums[offset + i] =
-                before[offset + i] + rows[0][i] * weights[0] + rows[1][i] * weights[1];
-        }
+        for (size_t o = 0; o < kOutputs; ++o)
+            add_levels(outputs[o], rows[0][i], rows[1][i], offset + i);
     }
 }
 
@@ -394,12 +374,13 @@ void run_add_rows(const std::array<const uint8_t *, 2> &rows, size_t count,
 }
 
 void run_round(const float *row, size_t count, uint8_t *dst) {
+    constexpr float kMiddle = FixedTable::kMiddle;
     const Floats d;
     size_t i = 0;
     for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d))
-        store(load(row + i), dst + i);
+        store(hn::Add(load(row + i), hn::Set(d, kMiddle)), dst + i);
     for (; i < count; ++i)
-        dst[i] = pixel::level_of(row[i]);
+        dst[i] = pixel::level_of(row[i] + kMiddle);
 }
 
 /// Quotients as division rounds them. With fused multiply-add the estimate's remainder is exact,
@@ -449,7 +430,6 @@ namespace {
 
 HWY_EXPORT(run_pack_bytes);
 HWY_EXPORT(run_pack_sums);
-HWY_EXPORT(run_pack_paired_sums);
 HWY_EXPORT(run_horizontal);
 HWY_EXPORT(run_vertical);
 HWY_EXPORT(run_round);
@@ -463,14 +443,9 @@ void pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t coun
     HWY_DYNAMIC_DISPATCH(run_pack_bytes)(rows, count, step, block);
 }
 
-void pack_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t count, size_t step,
+void pack_sums(const std::array<const int16_t *, kBlockRows> &rows, size_t count, size_t step,
                float *block) {
     HWY_DYNAMIC_DISPATCH(run_pack_sums)(rows, count, step, block);
-}
-
-void pack_paired_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t groups,
-                      size_t step, float *block) {
-    HWY_DYNAMIC_DISPATCH(run_pack_paired_sums)(rows, groups, step, block);
 }
 
 void resize_horizontally(const ResampleTable &table, size_t begin, size_t end, const size_t *order,

@@ -18,21 +18,13 @@ constexpr size_t kBlockRows = 8;
 /// Columns that packing does best in multiples of.
 constexpr size_t kColumnGroup = 16;
 
-/// Where chroma is shared by two columns, sums lie in groups of so many: those of the even columns,
-/// then those of the odd ones.
-constexpr size_t kPairedColumns = 16;
-
 /// Rows of `count` bytes into a block: block[i * step + r] = rows[r][i].
 void pack_bytes(const std::array<const uint8_t *, kBlockRows> &rows, size_t count, size_t step,
                 float *block);
 
 /// The same with rows of sums.
-void pack_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t count, size_t step,
+void pack_sums(const std::array<const int16_t *, kBlockRows> &rows, size_t count, size_t step,
                float *block);
-
-/// The same with `groups` of kPairedColumns.
-void pack_paired_sums(const std::array<const int32_t *, kBlockRows> &rows, size_t groups,
-                      size_t step, float *block);
 
 /// Channels times groups of rows that the horizontal pass sums up at a time: as many as a block
 /// has.
@@ -70,17 +62,17 @@ void resize_vertically(const ResampleWindow &window, const float *weights, const
 
 /// An output of a vertical pass as a pair of rows is added to it.
 struct PairSums {
-    int32_t *sums;
-    const int32_t *before; ///< the same, or zeros for its first pair
+    int16_t *sums;
+    const int16_t *before; ///< the same, or zeros for its first pair
     const int16_t *weights;
 };
 
-/// sums[offset + i] = before[offset + i] + rows[0][i] * weights[0] + rows[1][i] * weights[1] for
-/// each of the outputs.
+/// sums[offset + i] = before[offset + i] + the products of rows[0][i] and rows[1][i] with the
+/// weights, those of FixedTable, for each of the outputs.
 void add_rows(const std::array<const uint8_t *, 2> &rows, size_t count,
               std::span<const PairSums> outputs, size_t offset);
 
-/// Rounded to 8 bits.
+/// dst[i] = row[i] + FixedTable::kMiddle, rounded to 8 bits.
 void round_levels(const float *row, size_t count, uint8_t *dst);
 
 /// (x - mean) / std of levels / 255.

@@ -43,13 +43,13 @@ void VerticalSums::find_outputs(size_t pair, std::vector<PairSums> &outputs) {
     for (size_t i = oldest_; i < windows.size() && windows[i].first <= pair; ++i) {
         if (windows[i].end <= pair)
             continue;
-        int32_t *sums = sums_.data() + slot(i);
-        const int32_t *before = pair == windows[i].first ? zeros_.data() : sums;
+        int16_t *sums = sums_.data() + slot(i);
+        const int16_t *before = pair == windows[i].first ? zeros_.data() : sums;
         outputs.push_back({sums, before, table_->weights_of(windows[i], pair)});
     }
 }
 
-const int32_t *VerticalSums::row(size_t output) const {
+const int16_t *VerticalSums::row(size_t output) const {
     return sums_.data() + slot(std::min(output, table_->windows.size() - 1));
 }
 

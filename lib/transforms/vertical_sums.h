@@ -12,7 +12,7 @@
 
 namespace tvw {
 
-/// A row of sums, in units of the table, for each output. Only the outputs of a group, and those
+/// A row of sums, those of the table, for each output. Only the outputs of a group, and those
 /// that its last rows begin, are kept.
 class VerticalSums {
 public:
@@ -26,7 +26,7 @@ public:
     /// Pairs that must have been added before the group from output `first` on is read.
     size_t pairs_until(size_t first) const;
     /// Below the last output it stands in for those that do not exist.
-    const int32_t *row(size_t output) const;
+    const int16_t *row(size_t output) const;
 
 private:
     size_t group_end(size_t first) const;
@@ -38,8 +38,8 @@ private:
     size_t row_ = 0;
     size_t kept_ = 0;
     size_t oldest_ = 0; ///< outputs before this one are finished
-    Room<int32_t> sums_;
-    std::vector<int32_t> zeros_; ///< a row of them
+    Room<int16_t> sums_;
+    std::vector<int16_t> zeros_; ///< a row of them
 };
 
 } // namespace tvw

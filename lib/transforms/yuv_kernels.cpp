@@ -165,6 +165,13 @@ private:
     Int y_, r_v_, g_u_, g_v_, b_u_, constant_;
 };
 
+/// Luma has ten bits at most, so the sign is never set.
+HWY_INLINE EvenAndOdd<Int> split_luma(Word words) {
+    const Ints d;
+    const Int both = hn::BitCast(d, words);
+    return {hn::And(both, hn::Set(d, 0xFFFF)), hn::ShiftRight<16>(both)};
+}
+
 template<ChromaAxis kAxis>
 HWY_INLINE EvenAndOdd<Int> interpolate_samples(const int16_t *src) {
     return interpolate<kAxis>([src](ptrdiff_t k) {
@@ -174,7 +181,7 @@ HWY_INLINE EvenAndOdd<Int> interpolate_samples(const int16_t *src) {
 
 /// Levels of even and odd pixels, in turns.
 HWY_INLINE void store_levels(Int even, Int odd, uint8_t *dst) {
-    const auto levels = to_levels<YuvCoefficients::kFraction>(Ints(), even, odd);
+    const auto levels = to_words<YuvCoefficients::kFraction>(Ints(), even, odd);
     const hn::Rebind<uint8_t, hn::Repartition<int16_t, Ints>> bytes;
     hn::StoreU(hn::DemoteTo(bytes, levels), bytes, dst);
 }
@@ -184,7 +191,7 @@ void convert_shared(const Matrix &matrix, const uint16_t *y, const int16_t *u, c
                     size_t count, const RgbRow &dst) {
     const Ints d;
     for (size_t i = 0; i < count; i += 2 * hn::Lanes(d)) {
-        const EvenAndOdd<Int> luma = split_luma(d, hn::LoadU(Words(), y + i));
+        const EvenAndOdd<Int> luma = split_luma(hn::LoadU(Words(), y + i));
         const EvenAndOdd<Int> us = interpolate_samples<kAxis>(u + i / 2);
         const EvenAndOdd<Int> vs = interpolate_samples<kAxis>(v + i / 2);
         const Fixed<Int> even = matrix(luma.even, us.even, vs.even);

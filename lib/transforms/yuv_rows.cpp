@@ -87,26 +87,24 @@ void YuvRows::convert(int y, const RgbRow &dst) {
                 dst);
 }
 
-/// The luma of a row that is read now and added later, and the chroma of one that is read later:
-/// rows are too short and too far apart for CPUs to see it coming.
-void YuvRows::prefetch(int y) const {
-    const auto prefetch_row = [](const uint8_t *row, int bytes) {
-        for (int i = 0; i < bytes; i += 64)
+void YuvRows::prefetch(int y, size_t begin, size_t count) const {
+    const auto prefetch_row = [](const uint8_t *row, size_t bytes) {
+        for (size_t i = 0; i < bytes; i += 64)
             hwy::Prefetch(row + i);
     };
-    prefetch_row(at(source_.component[0], x_, y), count_);
-    const int later = y + int(kSlots);
-    if (later % 2 != 0 || later >= source_.height)
-        return;
-    const int line = source_.vertical == ChromaAxis::kFull ? later : later / 2;
-    const int sample = std::max(sample_, 0);
-    prefetch_row(at(source_.component[1], sample, line), samples_ * source_.component[1].step);
+    prefetch_row(at(source_.component[0], x_ + int(begin), y), count);
+    const bool full = source_.vertical == ChromaAxis::kFull;
+    if (!full && y % 2 == 0)
+        return; // there are half as many rows of chroma
+    const int line = full ? y : std::min(y / 2 + 1, (source_.height + 1) / 2 - 1);
+    const int sample = (x_ + int(begin)) / 2;
+    const auto step = size_t(source_.component[1].step);
+    prefetch_row(at(source_.component[1], sample, line), count / 2 * step);
     if (!are_interleaved())
-        prefetch_row(at(source_.component[2], sample, line), samples_);
+        prefetch_row(at(source_.component[2], sample, line), count / 2);
 }
 
 PairedRow YuvRows::read(int y, size_t slot) {
-    prefetch(y);
     const uint8_t *luma = at(source_.component[0], x_, y);
     if (x_ + int(row_size()) > source_.width) { // more is read than there is
         std::copy_n(luma, count_, luma_bytes_[slot].data());

@@ -39,15 +39,16 @@ public:
     static constexpr size_t kSlots = 8;
     /// Row `y` of the frame, until the slot is used again.
     PairedRow read(int y, size_t slot);
-    /// Adds columns [begin, begin + count) of two rows, as add_paired_rows. `begin` is a multiple
-    /// of kPairedColumns.
+    /// Columns [begin, begin + count) of a row of the frame that is going to be read: short rows
+    /// that lie far apart are what CPUs do not see coming.
+    void prefetch(int y, size_t begin, size_t count) const;
+    /// Adds columns [begin, begin + count) of two rows, as add_paired_rows. `begin` is even.
     void add(const std::array<PairedRow, 2> &rows, size_t begin, size_t count,
              std::span<const PairSums> outputs, size_t channel) const;
 
 private:
     void read_chroma(size_t c, int y, int16_t *dst) const;
     void read_pairs(int y, int16_t *dst);
-    void prefetch(int y) const;
     bool are_interleaved() const { return source_.component[1].step == 2; }
     SampleRow sample_row(const pixel::Component &component, int x, int y) const;
 

@@ -127,10 +127,9 @@ enum class PreprocessMode {
     /// torchvision.
     kExact,
     /// The same in another order: where a frame becomes lower, its rows are resized vertically
-    /// first
-    /// and in fixed point, and 8-bit 4:2:0 and 4:2:2 becomes RGB with coefficients of 16 bits on
-    /// the way. A level is one off where the exact value is next to a half; of 2,000 random crops
-    /// of photographs EfficientNet-Lite0 gives up to 0.25 % another label.
+    /// first and in fixed point, and 8-bit 4:2:0 and 4:2:2 becomes RGB with coefficients of 16 bits
+    /// on the way. A level is one off where the exact value is next to a half; of random crops of
+    /// photographs EfficientNet-Lite0 gives about 0.5 % another label.
     kFast,
 };
 /// "exact", "fast".
