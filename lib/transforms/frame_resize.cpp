@@ -8,12 +8,14 @@
 namespace tvw {
 namespace {
 
-/// Whether it pays to resize rows of `table` vertically while they are bytes: they must become
-/// fewer. With too many taps 16 bits would leave too little of a weight.
+/// Whether it pays to resize rows of `table` vertically while they are bytes: they must become far
+/// fewer. Otherwise little time is gained, and labels change all the same. With too many taps 16
+/// bits would leave too little of a weight.
 bool pays_ahead(const ResampleTable &table) {
     constexpr int kMostTaps = 128;
+    constexpr double kLeastRatio = 2.5;
     return table.taps <= kMostTaps &&
-           3 * int64_t(table.windows.size()) <= 2 * (table.end - table.begin);
+           double(table.windows.size()) * kLeastRatio <= double(table.end - table.begin);
 }
 
 } // namespace

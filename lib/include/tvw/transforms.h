@@ -126,10 +126,10 @@ enum class PreprocessMode {
     /// Every pixel that is needed becomes RGB (as tvw/frame.h says) and is then treated as by
     /// torchvision.
     kExact,
-    /// The same in another order: where a frame becomes lower, its rows are resized vertically
-    /// first and in fixed point, and 8-bit 4:2:0 and 4:2:2 becomes RGB with coefficients of 16 bits
-    /// on the way. A level is one off where the exact value is next to a half; of random crops of
-    /// photographs EfficientNet-Lite0 gives about 0.5 % another label.
+    /// The same in another order: where a frame becomes 2.5 times lower or more, its rows are
+    /// resized vertically first and in fixed point, and 8-bit 4:2:0 and 4:2:2 becomes RGB with
+    /// coefficients of 16 bits on the way. A level is one off where the exact value is next to a
+    /// half; of random crops of photographs EfficientNet-Lite0 gives up to 0.5 % another label.
     kFast,
 };
 /// "exact", "fast".
