@@ -71,8 +71,7 @@ void FrameResize::start(const pixel::Source &source, const Region &area,
                  ahead_ ? &*ahead_ : nullptr);
     ready_ = 0;
     row_floats_ = channels() * x_.windows.size();
-    const BlockLayout &layout = blocks_.layout();
-    block_.reserve(layout.groups * blocks_.group_floats());
+    block_.reserve(blocks_.layout().groups * blocks_.group_floats());
     ring_rows_ = (taps_.size() + 2 * blocks_.rows() - 2) / blocks_.rows() * blocks_.rows();
     ring_.resize(ring_rows_ * row_floats_);
     levels_.resize(row_floats_);

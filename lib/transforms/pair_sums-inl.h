@@ -32,16 +32,11 @@ void in_threes(std::span<const PairSums> outputs, const F &f) {
         f(std::integral_constant<size_t, 1>(), outputs.data());
 }
 
-/// What MulFixedPoint15 makes of numbers of 16 bits.
-inline int product(int a, int b) {
-    return (a * b + (1 << 14)) >> 15;
-}
-
 /// Adds a level of each of the two rows.
 inline void add_levels(const PairSums &output, int first, int second, size_t i) {
     const auto &[sums, before, weights] = output;
-    const auto weighted = [](int level, int weight) {
-        return product((level - FixedTable::kMiddle) * 256, weight);
+    const auto weighted = [](int level, int weight) { // as MulFixedPoint15
+        return ((level - FixedTable::kMiddle) * 256 * weight + (1 << 14)) >> 15;
     };
     sums[i] = int16_t(before[i] + weighted(first, weights[0]) + weighted(second, weights[1]));
 }

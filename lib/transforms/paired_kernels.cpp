@@ -22,6 +22,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using pixel::ChromaAxis;
 
 constexpr int kFraction = PairCoefficients::kFraction;
+constexpr int kLumaFraction = PairCoefficients::kLumaFraction;
 
 #if HWY_TARGET == HWY_SCALAR
 
@@ -30,7 +31,7 @@ int level(const PairCoefficients &k, const std::array<int16_t, 2> &weights, cons
           size_t i) {
     const int16_t *here = row.pairs + i / 2 * 2;
     const bool odd = i % 2 != 0;
-    const int32_t fixed = row.y[i] * 8 * k.y + k.constant +
+    const int32_t fixed = (row.y[i] << kLumaFraction) * k.y + k.constant +
                           interpolated(kAxis, odd, here, 2) * weights[0] +
                           interpolated(kAxis, odd, here + 1, 2) * weights[1];
     return std::clamp((fixed >> kFraction) + FixedTable::kMiddle, 0, 255);
@@ -88,7 +89,7 @@ public:
           b_(set_pairs(k.b[0], k.b[1])),
           constant_(hn::Set(Ints(), k.constant)) {}
 
-    /// Of even and odd columns; luma in eighths.
+    /// Of even and odd columns.
     HWY_INLINE EvenAndOdd<Fixed<Int>> operator()(Short y, const EvenAndOdd<Short> &pairs) const {
         return {add_chroma(products_of_pairs(y, even_y_), pairs.even),
                 add_chroma(products_of_pairs(y, odd_y_), pairs.odd)};
@@ -112,10 +113,9 @@ HWY_INLINE EvenAndOdd<Short> interpolate_pairs(const int16_t *src) {
     return interpolate<kAxis>([src](ptrdiff_t k) { return hn::LoadU(Shorts(), src + 2 * k); });
 }
 
-/// In eighths.
 HWY_INLINE Short load_luma(const uint8_t *src) {
     const hn::Rebind<uint8_t, Shorts> bytes;
-    return hn::ShiftLeft<3>(hn::PromoteTo(Shorts(), hn::LoadU(bytes, src)));
+    return hn::ShiftLeft<kLumaFraction>(hn::PromoteTo(Shorts(), hn::LoadU(bytes, src)));
 }
 
 /// Levels of even and odd columns, in turns; in 256ths and less kMiddle.
@@ -192,10 +192,11 @@ PairCoefficients pair_coefficients(const pixel::YuvCoefficients &k, bool swapped
             std::swap(result[0], result[1]);
         return result;
     };
-    const auto y = int16_t(fixed(k.y, 3));
+    constexpr int kLumaFraction = PairCoefficients::kLumaFraction;
+    const auto y = int16_t(fixed(k.y, kLumaFraction));
     // What the rounding of y's takes is given back to middle grey.
     constexpr int kMiddle = FixedTable::kMiddle;
-    const int middle = fixed((kMiddle - k.y_offset) * k.y) - kMiddle * 8 * y;
+    const int middle = fixed((kMiddle - k.y_offset) * k.y) - (kMiddle << kLumaFraction) * y;
     constexpr int kHalf = 1 << (PairCoefficients::kFraction - 1);
     constexpr int kLess = kMiddle << PairCoefficients::kFraction;
     return {y, middle + kHalf - kLess, pair(0, k.r_v), pair(-k.g_u, -k.g_v), pair(k.b_u, 0)};

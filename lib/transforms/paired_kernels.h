@@ -18,7 +18,8 @@ namespace tvw {
 /// exact value is next to a half.
 struct PairCoefficients {
     static constexpr int kFraction = 17;
-    int16_t y;                ///< of eighths of a sample
+    static constexpr int kLumaFraction = 3; ///< of the samples that y is for
+    int16_t y;
     int32_t constant;         ///< of all channels, less kMiddle and rounded
     std::array<int16_t, 2> r; ///< of a pair's two samples, in sixteenths and less their offset
     std::array<int16_t, 2> g;

@@ -93,10 +93,9 @@ void YuvRows::prefetch(int y, size_t begin, size_t count) const {
             hwy::Prefetch(row + i);
     };
     prefetch_row(at(source_.component[0], x_ + int(begin), y), count);
-    const bool full = source_.vertical == ChromaAxis::kFull;
-    if (!full && y % 2 == 0)
+    if (source_.vertical != ChromaAxis::kFull && y % 2 == 0)
         return; // there are half as many rows of chroma
-    const int line = full ? y : std::min(y / 2 + 1, (source_.height + 1) / 2 - 1);
+    const int line = pixel::chroma_taps(source_.vertical, y, source_.height).second;
     const int sample = (x_ + int(begin)) / 2;
     const auto step = size_t(source_.component[1].step);
     prefetch_row(at(source_.component[1], sample, line), count / 2 * step);

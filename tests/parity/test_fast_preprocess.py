@@ -50,7 +50,7 @@ def crops():
     def draw(count):
         for i in range(count):
             width, height, data = pictures[PICTURES[i * len(PICTURES) // count]]
-            w, h = (chance.randint(min(LEAST_SIDE, side), side) for side in (width, height))
+            w, h = chance.randint(LEAST_SIDE, width), chance.randint(LEAST_SIDE, height)
             yield (width, height, data), (chance.randint(0, width - w), chance.randint(0, height - h), w, h)
 
     return draw
