@@ -55,8 +55,10 @@ bool cpu_takes(const Graph &graph);
 /// The fastest kernels for this CPU and for as many threads as are set at the time. Weights are
 /// packed into the cache, once for all plans of a network; the graph lets go of what is packed.
 /// With more than one image, the graph is of one, and the plan takes so many in its inputs' first
-/// dimension; each is computed by one thread.
-std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache, int64_t images = 1);
+/// dimension; each is computed by one thread. Precision: kFp32, or kBf16, with which the factors of
+/// convolutions and linear layers are rounded, but not those of depthwise convolutions.
+std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache, int64_t images = 1,
+                                    Precision precision = Precision::kFp32);
 
 /// LibTorch's operators on a GPU, with cuDNN's fused convolutions, recorded once and launched as a
 /// whole. Called, as all of the plan, on the GPU's worker. The graph is one of real numbers alone;
@@ -65,12 +67,6 @@ std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache, int64_t 
 std::unique_ptr<Plan> make_cuda_plan(Graph graph, cuda::Gpu &gpu, Precision precision,
                                      cuda::WeightCache &cache);
 std::shared_ptr<cuda::WeightCache> make_weight_cache();
-
-/// Whether this CPU has instructions that multiply bfloat16. Without, LibTorch does so too, but
-/// slower than float32.
-bool cpu_multiplies_bfloat16();
-/// LibTorch's operators on the CPU, in bfloat16. Graph and cache as for a GPU.
-std::unique_ptr<Plan> make_bfloat16_plan(Graph graph, cuda::WeightCache &cache);
 
 /// How many threads plans are made for and run with when called from this thread.
 void set_backend_threads(int threads);

@@ -138,10 +138,8 @@ std::unique_ptr<Plan> Network::make_plan(const Shape &input) {
     Graph graph = build_graph(builder_, arguments_, input, parameters_);
     const bool reference = backend_ == Backend::kReference;
     const bool on_gpu = placement_.gpu != nullptr;
-    const bool bfloat16 = !on_gpu && placement_.precision == Precision::kBf16;
-    const bool converted = on_gpu || bfloat16;
-    const bool taken_over = converted || (!reference && cpu_takes(graph));
-    const int64_t images = taken_over && !converted ? images_apart(input, backend_threads()) : 1;
+    const bool taken_over = on_gpu || (!reference && cpu_takes(graph));
+    const int64_t images = taken_over && !on_gpu ? images_apart(input, backend_threads()) : 1;
     if (images > 1) {
         Shape one = input;
         one[0] = 1;
@@ -154,13 +152,12 @@ std::unique_ptr<Plan> Network::make_plan(const Shape &input) {
     }
     if (!reference)
         graph = run_passes(std::move(graph));
-    if (converted && !converted_)
-        converted_ = make_weight_cache();
-    if (on_gpu)
+    if (on_gpu) {
+        if (!converted_)
+            converted_ = make_weight_cache();
         return make_cuda_plan(std::move(graph), *placement_.gpu, placement_.precision, *converted_);
-    if (bfloat16)
-        return make_bfloat16_plan(std::move(graph), *converted_);
-    return taken_over ? make_cpu_plan(std::move(graph), packed_, images)
+    }
+    return taken_over ? make_cpu_plan(std::move(graph), packed_, images, placement_.precision)
                       : make_reference_plan(graph);
 }
 

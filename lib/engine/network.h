@@ -97,7 +97,7 @@ private:
     bool released_ = false;
     nn::ParameterStore parameters_; ///< empty while released
     cpu::PackCache packed_;         ///< weights as kernels want them
-    /// Weights on the GPU, or in another type than float32; made for the first plan.
+    /// Weights on the GPU; made for the first plan.
     std::shared_ptr<cuda::WeightCache> converted_;
     std::list<Planned> plans_; ///< the latest used first
 };

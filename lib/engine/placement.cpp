@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "engine/placement.h"
 
-#include "backends/backend.h"
+#include "backends/cpu/kernels/bfloat16.h"
 #include "backends/cuda/gpu.h"
 #include "base/log.h"
 #include "engine/execute.h"
@@ -54,9 +54,8 @@ std::string_view missing_on_cpu(const EngineConfig &config) {
         return "the backend \"auto\"";
     if (is_quantized(config))
         return "a network that is not quantized";
-    if (!cpu_multiplies_bfloat16())
-        return "an NVIDIA GPU, or instructions for it that this CPU lacks (AVX512_BF16; on Arm "
-               "BF16)";
+    if (!cpu::multiplies_bfloat16())
+        return "an NVIDIA GPU, or instructions for it that this CPU lacks (AVX512_BF16)";
     return {};
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How long networks take, against ONNX Runtime and OpenVINO, in float32.
+"""How long networks take, against ONNX Runtime and OpenVINO.
 
     python3 -m venv .deps/peers
     .deps/peers/bin/pip install onnx matplotlib numpy openvino onnxruntime
@@ -11,7 +11,8 @@ exported is kept in build/bench until it is removed.
 
 Each engine has a process of its own, which sleeps while another is measured. They take turns in
 random order; a turn is a run that does not count and a burst of some that do, of which the median
-is taken. All outputs are compared with PyTorch's first. --start measures something else: a fresh
+is taken. All outputs are compared with PyTorch's float32 first. With --precision bf16, ONNX Runtime
+stays at float32, since it has nothing else for these CPUs. --start measures something else: a fresh
 process that classifies one picture, from a checkpoint in the page cache."""
 
 import argparse
@@ -38,7 +39,7 @@ MODELS = (
 STARTED = ["mobilenet_v3_large", "resnet50"]
 PEERS = {"ort": "ONNX Runtime", "openvino": "OpenVINO"}
 ENGINES = {"tvw": "tvw", **PEERS}
-TOLERANCE = 1e-3  # of the largest output
+TOLERANCE = {"fp32": 1e-3, "bf16": 0.1}  # of the largest output
 BURST_SECONDS = 0.25
 PAUSE_SECONDS = 0.02  # until threads that wait for more work have gone to sleep
 
@@ -104,8 +105,9 @@ def start(engine, name, folder, options):
     rest = [folder / "input.f32", (folder / "shape").read_text(), folder / f"{engine}.f32", options.threads]
     if engine == "tvw":
         program = BUILD / "tests" / "bench" / "run_model"
-        return Child([program, name, folder / "model.pth", *rest, options.backend])
-    return Child([sys.executable, HERE / "peer_model.py", engine, folder / "model.onnx", *rest])
+        return Child([program, name, folder / "model.pth", *rest, options.backend, options.precision])
+    command = [sys.executable, HERE / "peer_model.py", engine, folder / "model.onnx"]
+    return Child([*command, *rest, options.precision])
 
 
 def difference(folder, engine):
@@ -155,7 +157,8 @@ def measure(name, options):
 def print_heading(options):
     print(
         f"{cpu_name()}, {options.threads} threads, batch {options.batch}, {options.rounds} rounds,"
-        f" backend {options.backend}\nmilliseconds: median (minimum); ratios of medians\n"
+        f" backend {options.backend}, {options.precision}\n"
+        "milliseconds: median (minimum); ratios of medians\n"
     )
     columns = "".join(f"{title:>18}" for title in ENGINES.values())
     print(
@@ -164,7 +167,7 @@ def print_heading(options):
     )
 
 
-def print_row(result):
+def print_row(result, tolerance):
     median, least, ratio = result["median_ms"], result["min_ms"], result["ratio"]
     times = "".join(f"{median[engine]:9.2f} ({least[engine]:6.2f})" for engine in ENGINES)
     memory = "".join(f"{result['peak_memory_mb'][engine]:6.0f}" for engine in ENGINES)
@@ -175,7 +178,7 @@ def print_row(result):
         flush=True,
     )
     for engine, value in result["difference"].items():
-        if not value <= TOLERANCE:
+        if not value <= tolerance:
             print(f"    {ENGINES[engine]} is off PyTorch's output by {value:.1e} of the largest")
 
 
@@ -257,6 +260,7 @@ def parse():
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--size", type=int, default=0, help="side of the images; 0: the model's own")
     parser.add_argument("--backend", default="auto", help="of tvw")
+    parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
     parser.add_argument("--json", metavar="FILE", help="write what was measured")
     parser.add_argument("--plot", metavar="FILE.png", help="draw the ratios")
     parser.add_argument("--start", action="store_true", help="measure fresh processes instead")
@@ -280,11 +284,14 @@ def compare(options):
     results = []
     for name in options.models:
         results.append(measure(name, options))
-        print_row(results[-1])
+        print_row(results[-1], TOLERANCE[options.precision])
     mean = statistics.geometric_mean([result["ratio"]["faster"] for result in results])
     print(f"\ngeometric mean of the ratios to the faster peer: {mean:.3f} ({len(results)} models)")
     if options.plot:
-        title = f"{cpu_name()}, {options.threads} threads, batch {options.batch}; geometric mean {mean:.2f}"
+        title = (
+            f"{cpu_name()}, {options.threads} threads, batch {options.batch}, {options.precision};"
+            f" geometric mean {mean:.2f}"
+        )
         plot(results, title, options.plot)
     return {"models": results, "geometric_mean": mean}
 
@@ -293,11 +300,12 @@ def main():
     options = parse()
     results = compare_start(options) if options.start else compare(options)
     if options.json:
-        settings = {key: getattr(options, key) for key in ("threads", "batch", "rounds", "backend")}
+        kept = ("threads", "batch", "rounds", "backend", "precision")
+        settings = {key: getattr(options, key) for key in kept}
         text = json.dumps({"cpu": cpu_name(), **settings, **results}, indent=1)
         pathlib.Path(options.json).write_text(text + "\n")
     differences = [d for result in results.get("models", []) for d in result["difference"].values()]
-    sys.exit(0 if all(d <= TOLERANCE for d in differences) else 1)
+    sys.exit(0 if all(d <= TOLERANCE[options.precision] for d in differences) else 1)
 
 
 if __name__ == "__main__":

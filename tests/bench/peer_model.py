@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""peer_model.py ENGINE MODEL.onnx INPUT N,C,H,W OUTPUT THREADS: one network on ONNX Runtime ("ort")
+"""peer_model.py ENGINE MODEL.onnx INPUT N,C,H,W OUTPUT THREADS PRECISION: one network on ONNX Runtime ("ort")
 or OpenVINO ("openvino") for models.py, which speaks to it as to run_model: after "ready" a line
 "run COUNT" is answered by the median seconds of COUNT runs, after one that does not count."""
 
@@ -10,7 +10,7 @@ import time
 import numpy
 
 
-def onnx_runtime(model, threads):
+def onnx_runtime(model, threads, _precision):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -20,13 +20,13 @@ def onnx_runtime(model, threads):
     return lambda x: session.run(None, {"input": x})[0]
 
 
-def openvino(model, threads):
+def openvino(model, threads, precision):
     import openvino
 
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
     }
     request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
 
@@ -43,8 +43,8 @@ def timed(run, x):
     return time.perf_counter() - begin
 
 
-def main(engine, model, source, shape, target, threads):
-    run = {"ort": onnx_runtime, "openvino": openvino}[engine](model, int(threads))
+def main(engine, model, source, shape, target, threads, precision):
+    run = {"ort": onnx_runtime, "openvino": openvino}[engine](model, int(threads), precision)
     x = numpy.fromfile(source, "<f4").reshape([int(size) for size in shape.split(",")])
     run(x).tofile(target)
     print("ready", flush=True)

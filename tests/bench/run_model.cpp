@@ -136,6 +136,7 @@ int serve(char **arguments) {
     config.checkpoint = std::make_shared<tvw::Checkpoint>(tvw::load_checkpoint(arguments[2]));
     config.threads = std::stoi(arguments[6]);
     config.backend = tvw::parse_backend(arguments[7]);
+    config.precision = tvw::parse_precision(arguments[8]);
     const auto engine = tvw::engine_library().create(config);
     config.checkpoint.reset(); // the engine has what it needs
     const std::vector<tvw::NamedTensor> inputs{{"input", read_floats(arguments[3], shape)}};
@@ -159,8 +160,9 @@ int serve(char **arguments) {
 } // namespace
 
 int main(int argc, char **argv) {
-    if (argc != 8) {
-        std::fputs("usage: run_model BUILDER CHECKPOINT INPUT N,C,H,W OUTPUT THREADS BACKEND\n",
+    if (argc != 9) {
+        std::fputs("usage: run_model BUILDER CHECKPOINT INPUT N,C,H,W OUTPUT THREADS BACKEND "
+                   "PRECISION\n",
                    stderr);
         return 2;
     }

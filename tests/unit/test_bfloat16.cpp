@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// bfloat16 on the CPU: how far its plans are from float32, and where it is offered. LibTorch
-// computes it on any CPU, so plans are tested on all; engines take it only where it is fast.
+// bfloat16 on the CPU: how far its plans are from float32, and where it is offered. There is
+// portable code for it, so plans are tested on all CPUs; engines take it only where it is fast.
 #include "support/random_parameters.h"
 #include "support/run_plan.h"
 #include "support/suite.h"
 
 #include "backends/backend.h"
+#include "backends/cpu/kernels/bfloat16.h"
+#include "backends/cpu/pack_cache.h"
 #include "models/models.h"
 #include "passes/pass.h"
 
@@ -48,8 +50,8 @@ Graph graph_of(const char *builder, int64_t side) {
     return tvw::build_graph(tvw::find_builder(builder), {}, {kImages, 3, side, side}, parameters);
 }
 
-std::unique_ptr<tvw::Plan> plan_of(const Graph &graph, tvw::cuda::WeightCache &cache) {
-    return tvw::make_bfloat16_plan(tvw::run_passes(graph), cache);
+std::unique_ptr<tvw::Plan> plan_of(const Graph &graph, tvw::cpu::PackCache &cache) {
+    return tvw::make_cpu_plan(tvw::run_passes(graph), cache, 1, tvw::Precision::kBf16);
 }
 
 double largest_difference(std::span<const float> a, std::span<const float> b) {
@@ -67,13 +69,13 @@ double largest_of(std::span<const float> values) {
     return largest_difference(values, zeros);
 }
 
-/// What the system says of the CPU, for x86 and for Arm.
+/// What the system says of the CPU.
 bool system_lists_bfloat16() {
     std::ifstream info("/proc/cpuinfo");
     for (std::string line; std::getline(info, line);) {
         std::istringstream words(line);
         for (std::string word; words >> word;) {
-            if (word == "avx512_bf16" || word == "bf16")
+            if (word == "avx512_bf16")
                 return true;
         }
     }
@@ -102,8 +104,8 @@ START_TEST(plans_are_near_the_reference) {
         const HostTensor input = tvw::test::random_images(kImages, side, kSeed);
         const auto reference = tvw::make_reference_plan(graph);
         const HostTensor expected = tvw::test::run(*reference, {input}).front();
-        const auto cache = tvw::make_weight_cache();
-        const auto plan = plan_of(graph, *cache);
+        tvw::cpu::PackCache cache;
+        const auto plan = plan_of(graph, cache);
         const HostTensor output = tvw::test::run(*plan, {input}).front();
         ck_assert(output.dtype() == tvw::DType::kFloat32 && output.shape() == expected.shape());
 
@@ -120,8 +122,8 @@ START_TEST(plans_are_near_the_reference) {
 END_TEST
 
 START_TEST(outputs_are_written_over_those_of_an_earlier_run) {
-    const auto cache = tvw::make_weight_cache();
-    const auto plan = plan_of(graph_of("mobilenet_v3_small", 64), *cache);
+    tvw::cpu::PackCache cache;
+    const auto plan = plan_of(graph_of("mobilenet_v3_small", 64), cache);
     const HostTensor input = tvw::test::random_images(kImages, 64, kSeed);
     const HostTensor *pointer = &input;
     std::vector<tvw::NamedTensor> outputs;
@@ -137,26 +139,31 @@ START_TEST(outputs_are_written_over_those_of_an_earlier_run) {
 }
 END_TEST
 
-START_TEST(nodes_are_not_measured) {
-    const auto cache = tvw::make_weight_cache();
-    const auto plan = plan_of(graph_of("mobilenet_v3_small", 64), *cache);
-    const auto error = error_of([&] { plan->profile({}, 1); });
-    ck_assert(error && error->kind() == tvw::ErrorKind::kNotSupported);
-    ck_assert(contains(error->what(), "fp32"));
+START_TEST(convolutions_and_linear_layers_take_it) {
+    tvw::cpu::PackCache cache;
+    const auto plan = plan_of(graph_of("mobilenet_v3_small", 64), cache);
+    const HostTensor input = tvw::test::random_images(kImages, 64, kSeed);
+    const HostTensor *pointer = &input;
+    for (const tvw::NodeTime &node : plan->profile({&pointer, 1}, 0)) {
+        const bool rounds = contains(node.kernel, "bf16");
+        const bool depthwise = contains(node.kernel, "depthwise");
+        ck_assert_msg(rounds == (node.op == "linear" || (node.op == "conv2d" && !depthwise)),
+                      "%s: %s", node.node.c_str(), node.kernel.c_str());
+    }
 }
 END_TEST
 
 START_TEST(the_cpu_is_known_as_the_system_knows_it) {
-    ck_assert_int_eq(tvw::cpu_multiplies_bfloat16(), system_lists_bfloat16());
+    ck_assert_int_eq(tvw::cpu::multiplies_bfloat16(), system_lists_bfloat16());
 }
 END_TEST
 
 START_TEST(engines_take_it_where_the_cpu_has_it) {
     tvw::EngineConfig config = config_of("mobilenet_v3_small");
-    if (!tvw::cpu_multiplies_bfloat16()) {
+    if (!tvw::cpu::multiplies_bfloat16()) {
         const std::string line = refusal(config);
         ck_assert_msg(contains(line, "precision bf16 needs an NVIDIA GPU, or instructions for it "
-                                     "that this CPU lacks (AVX512_BF16"),
+                                     "that this CPU lacks (AVX512_BF16)"),
                       "%s", line.c_str());
         ck_assert_msg(contains(line, "or take the precision \"fp32\""), "%s", line.c_str());
         return;
@@ -194,7 +201,7 @@ int main() {
     return tvw::test::run_suite(
         "bfloat16",
         {plans_are_near_the_reference, outputs_are_written_over_those_of_an_earlier_run,
-         nodes_are_not_measured, the_cpu_is_known_as_the_system_knows_it,
+         convolutions_and_linear_layers_take_it, the_cpu_is_known_as_the_system_knows_it,
          engines_take_it_where_the_cpu_has_it, what_it_cannot_be_combined_with_is_named},
         300);
 }

@@ -3,16 +3,23 @@
 #include "support/suite.h"
 
 #include "backends/cpu/kernels/convolution.h"
+#include "backends/cpu/kernels/rounded_convolution.h"
 #include "backends/cpu/parallel.h"
+#include "base/half.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <random>
 #include <vector>
 
 using namespace tvw::test;
+using tvw::cpu::Bfloat16;
+using tvw::cpu::Bfloat16Kernels;
 using tvw::cpu::Convolution;
+using tvw::cpu::RoundedConvolution;
 using tvw::cpu::set_team_size;
 using tvw::op::ActivationKind;
 
@@ -22,9 +29,18 @@ using Shape = Convolution::Shape;
 
 constexpr Extra kPlain{0, 0, 0, true, false, false, ActivationKind::kRelu};
 
+/// bfloat16 holds each of these, so that rounding them changes nothing.
+std::vector<float> rounded(std::vector<float> values) {
+    for (float &value : values)
+        value = tvw::bfloat16_to_float(tvw::float_to_bfloat16(value));
+    return values;
+}
+
 class Example {
 public:
-    Example(const Shape &shape, const Extra &extra, std::mt19937 &random)
+    /// kernels: what multiplies rounded factors; null for those that are not.
+    Example(const Shape &shape, const Extra &extra, std::mt19937 &random,
+            const Bfloat16Kernels *kernels = nullptr)
         : s_(shape),
           depth_(shape.in_channels / shape.groups),
           x_pixel_(shape.in_channels + extra.x_gap),
@@ -34,7 +50,18 @@ public:
                               random)),
           weight_(numbers(shape.out_channels * shape.patch(), random,
                           1 / std::sqrt(double(shape.patch())))),
-          packed_(Convolution::pack(weight_.data(), shape)) {}
+          kernels_(kernels) {
+        if (kernels == nullptr) {
+            packed_ = Convolution::pack(weight_.data(), shape);
+            return;
+        }
+        x_ = rounded(x_);
+        weight_ = rounded(weight_);
+        packed_ = RoundedConvolution::pack(weight_.data(), shape);
+        if (between(0, 1, random) == 1)
+            for (int64_t c = 0; c < shape.in_channels; ++c)
+                scale_.push_back(float(1 << between(0, 2, random)));
+    }
 
     std::vector<float> run(int threads) const { return run(threads, threads); }
 
@@ -42,13 +69,19 @@ public:
     std::vector<float> run(int threads, int scratch_of) const {
         std::vector<float> y = results_.before();
         set_team_size(threads);
-        const Convolution convolution(s_, packed_);
-        Scratch scratch(convolution.scratch_floats(scratch_of));
-        convolution.run({x_.data(), s_.batch, s_.height, s_.width, s_.in_channels, x_pixel_},
-                        {y.data(), s_.batch, s_.out_height(), s_.out_width(), s_.out_channels,
-                         results_.y_pixel()},
-                        results_.epilogue(y), scratch.data());
-        scratch.check(text());
+        const auto run = [&](const auto &convolution, auto... more) {
+            Scratch scratch(convolution.scratch_floats(scratch_of));
+            convolution.run({x_.data(), s_.batch, s_.height, s_.width, s_.in_channels, x_pixel_},
+                            {y.data(), s_.batch, s_.out_height(), s_.out_width(), s_.out_channels,
+                             results_.y_pixel()},
+                            results_.epilogue(y), scratch.data(), more...);
+            scratch.check(text());
+        };
+        if (kernels_ == nullptr)
+            run(Convolution(s_, packed_));
+        else
+            run(RoundedConvolution(s_, packed_, *kernels_),
+                scale_.empty() ? nullptr : scale_.data());
         return y;
     }
 
@@ -70,7 +103,8 @@ public:
                       int(s_.stride[0]), int(s_.stride[1]), int(s_.dilation[0]),
                       int(s_.dilation[1]), int(s_.padding[0]), int(s_.padding[1]),
                       int(s_.padding[2]), int(s_.padding[3]));
-        return circumstances() + text;
+        return circumstances() + (kernels_ == nullptr ? "" : kernels_->name + std::string(": ")) +
+               text;
     }
 
 private:
@@ -98,7 +132,9 @@ private:
     double x_at(int64_t n, int64_t y, int64_t x, int64_t o, int64_t c) const {
         const int64_t group = o / (s_.out_channels / s_.groups);
         const int64_t pixel = (n * s_.height + y) * s_.width + x;
-        return double(x_[size_t(pixel * x_pixel_ + group * depth_ + c)]);
+        const int64_t channel = group * depth_ + c;
+        const float scale = scale_.empty() ? 1 : scale_[size_t(channel)];
+        return double(x_[size_t(pixel * x_pixel_ + channel)]) * double(scale);
     }
 
     double weight_at(int64_t o, int64_t c, int64_t i, int64_t j) const {
@@ -110,6 +146,8 @@ private:
     int64_t x_pixel_, pixels_;
     Results results_;
     std::vector<float> x_, weight_;
+    const Bfloat16Kernels *kernels_;
+    std::vector<float> scale_; ///< of channels; empty for ones
     tvw::cpu::SharedFloats packed_;
 };
 
@@ -289,6 +327,89 @@ START_TEST(shapes_share_packed_weights) {
 }
 END_TEST
 
+START_TEST(rounded_convolutions_agree_with_the_plain_sum) {
+    on_all_targets([](std::mt19937 &random) {
+        for (const Bfloat16Kernels *kernels : tvw::cpu::bfloat16_kernels()) {
+            for (int i = 0; i < 60; ++i) {
+                check_example(Example(random_shape(random), random_extra(random), random, kernels));
+                check_example(Example(usual_shape(random), random_extra(random), random, kernels));
+            }
+        }
+    });
+}
+END_TEST
+
+// What is multiplied where it lies, with taps and without.
+START_TEST(rounded_frames_agree_with_the_plain_sum) {
+    on_all_targets([](std::mt19937 &random) {
+        for (const Bfloat16Kernels *kernels : tvw::cpu::bfloat16_kernels()) {
+            for (int i = 0; i < 60; ++i) {
+                Shape shape = random_shape(random);
+                shape.groups = 1;
+                shape.stride = {1, 1};
+                shape.in_channels = 32 * between(1, 2, random);
+                shape.out_channels = between(1, 70, random);
+                set_size(shape, 12, random);
+                check_example(Example(shape, random_extra(random), random, kernels));
+                shape.kernel = {1, 1};
+                shape.padding = {};
+                shape.stride = {between(1, 3, random), between(1, 3, random)};
+                shape.in_channels = between(1, 600, random);
+                check_example(Example(shape, random_extra(random), random, kernels));
+            }
+        }
+    });
+}
+END_TEST
+
+// One thread cuts them into bands, five do not.
+START_TEST(large_rounded_frames_are_cut_into_bands) {
+    on_all_targets([](std::mt19937 &random) {
+        const Bfloat16Kernels *kernels = tvw::cpu::bfloat16_kernels().front();
+        for (const bool in_place : {false, true}) {
+            Extra extra = kPlain;
+            extra.residual = extra.in_place = in_place;
+            const Example image({2, 45, 47, 96, 5, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, extra,
+                                random, kernels);
+            check_example(image);
+            image.check(image.run(1, 5));
+            check_example(Example({1, 900, 1, 600, 7, {1, 1}}, extra, random, kernels));
+        }
+    });
+}
+END_TEST
+
+START_TEST(rounding_is_to_the_nearest) {
+    std::mt19937 random(kSeed);
+    std::uniform_int_distribution<uint32_t> bits(0);
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    for (const Bfloat16Kernels *kernels : tvw::cpu::bfloat16_kernels()) {
+        for (int64_t count = 0; count < 200; ++count) {
+            std::vector<float> from{kInfinity, -kInfinity, kUnset, 1.00390625f, 1.01171875f, 3e38f};
+            while (int64_t(from.size()) < std::max<int64_t>(count, 6))
+                from.push_back(std::bit_cast<float>(bits(random)));
+            std::shuffle(from.begin(), from.end(), random);
+            std::vector<Bfloat16> to(size_t(count) + 1, 12345);
+            const std::vector<float> twos(from.size(), 2);
+            const float *scale = count % 2 == 0 ? nullptr : twos.data();
+            kernels->round(from.data(), scale, to.data(), count);
+            for (size_t i = 0; i < size_t(count); ++i) {
+                const float value = scale == nullptr ? from[i] : from[i] * 2;
+                const float expected = tvw::bfloat16_to_float(tvw::float_to_bfloat16(value));
+                const float actual = tvw::bfloat16_to_float(to[i]);
+                if (std::fabs(value) < std::numeric_limits<float>::min())
+                    ck_assert(std::fabs(actual) <= std::numeric_limits<float>::min());
+                else
+                    ck_assert_msg(std::isnan(value) ? std::isnan(actual) : actual == expected,
+                                  "%s: %a becomes %a", kernels->name, double(value),
+                                  double(actual));
+            }
+            ck_assert_uint_eq(to.back(), 12345);
+        }
+    }
+}
+END_TEST
+
 START_TEST(sizes_of_results_are_those_of_torch) {
     const Shape shape{1, 10, 11, 6, 8, {3, 2}, {2, 3}, {2, 4}, {1, 0, 2, 5}, 2};
     ck_assert_int_eq(shape.out_height(), 5); // (10 + 1 + 2 - 2 · 2 - 1) / 2 + 1
@@ -304,6 +425,8 @@ int main() {
          few_results_agree_with_the_plain_sum, many_results_are_cut_into_chunks,
          every_group_of_one_channel_has_its_own_weights, every_activation_is_applied,
          scratch_of_a_team_is_enough_for_one_thread, a_nan_reaches_the_results_that_see_it_only,
-         shapes_share_packed_weights, sizes_of_results_are_those_of_torch},
+         shapes_share_packed_weights, rounded_convolutions_agree_with_the_plain_sum,
+         rounded_frames_agree_with_the_plain_sum, large_rounded_frames_are_cut_into_bands,
+         rounding_is_to_the_nearest, sizes_of_results_are_those_of_torch},
         240);
 }

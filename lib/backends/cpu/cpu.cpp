@@ -190,8 +190,9 @@ bool cpu_takes(const Graph &graph) {
     return true;
 }
 
-std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache, int64_t images) {
-    Planner planner(graph, cache, images > 1 ? 1 : team_size());
+std::unique_ptr<Plan> make_cpu_plan(Graph graph, cpu::PackCache &cache, int64_t images,
+                                    Precision precision) {
+    Planner planner(graph, cache, images > 1 ? 1 : team_size(), precision);
     for (ValueId id = 0; id < ValueId(graph.nodes().size()); ++id) {
         lower(planner, id);
         planner.release_constants(id);

@@ -7,8 +7,11 @@
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/direct.h"
 #include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/rounded_convolution.h"
 #include "backends/cpu/kernels/winograd.h"
 #include "graph/operations.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -78,6 +81,63 @@ void gemm_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
                 cost_of_gemm(planner, id, rows));
 }
 
+/// A convolution or a linear layer whose factors are rounded to bfloat16, which lies in images of
+/// `call`; `scaled` as above.
+void rounded_product(Planner &planner, ValueId id, RoundedConvolution::Shape shape,
+                     const Layer &layer, const ImageCall &call,
+                     const std::optional<Scaled> &scaled = {}) {
+    const SharedFloats weights = packed_weights(planner, layer, " bf16", [&](const float *weight) {
+        return RoundedConvolution::pack(weight, shape);
+    });
+    const int64_t batch = scaled ? shape.batch : 1; // each image has a scale of its own
+    shape.batch /= batch;
+    const RoundedConvolution kernel(shape, weights);
+    const View scratch = planner.scratch(int64_t(kernel.scratch_floats(planner.threads())));
+    std::vector<View> reads = call.reads();
+    if (scaled)
+        reads.push_back(scaled->scale);
+    planner.add({.node = id,
+                 .kernel = fmt::format("bf16 product, {}", bfloat16_kernels().front()->name),
+                 .reason = "the precision is bf16",
+                 .reads = std::move(reads),
+                 .writes = {call.y.view(), scratch},
+                 .run =
+                     [=](const Memory &memory) {
+                         Image<const float> x = call.x.in<const float>(memory);
+                         Image<float> y = call.y.in<float>(memory);
+                         const Epilogue epilogue = call.epilogue(memory);
+                         x.batch = y.batch = shape.batch;
+                         for (int64_t n = 0; n < batch; ++n) {
+                             const int64_t pixels = n * y.height * y.width;
+                             kernel.run(x, y, epilogue.of(pixels, 0), memory.at(scratch),
+                                        scaled ? memory.at(scaled->scale) + n * x.channels
+                                               : nullptr);
+                             x.data = x.at(1, 0, 0);
+                             y.data = y.at(1, 0, 0);
+                         }
+                     }},
+                flops(planner.graph(), id));
+}
+
+/// Rows [..., C] as an image of a pixel in each line, [1, C, rows, 1].
+View column_of(const View &rows) {
+    const int64_t width = rows.shape.back();
+    const int64_t count = numel(rows.shape) / width;
+    const int64_t row = *row_stride(rows);
+    return {rows.buffer, rows.offset, {1, width, count, 1}, {row * count, 1, row, row}};
+}
+
+void rounded_linear(Planner &planner, ValueId id, const op::Linear &linear, const Layer &layer) {
+    const PlacedImage x(column_of(planner.as_rows(layer.node.inputs[0])));
+    std::optional<PlacedImage> residual;
+    if (layer.residual)
+        residual.emplace(column_of(planner.as_rows(*layer.residual)));
+    const PlacedImage y(column_of(planner.row_major_result(id)));
+    const HostTensor bias = layer.bias != nullptr ? layer.bias->contiguous() : HostTensor();
+    const RoundedConvolution::Shape shape{1, x.pixels(), 1, x.channels(), y.channels(), {1, 1}};
+    rounded_product(planner, id, shape, layer, {{y, residual, bias, linear.activation}, x});
+}
+
 void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const Layer &layer) {
     const View x = planner.as_rows(layer.node.inputs[0]);
     const std::optional<View> residual =
@@ -106,6 +166,25 @@ void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const L
                          gemm->run(memory.at(x), x_stride, rows, memory.at(y), width, epilogue);
                      }},
                 cost_of_gemm(planner, id, rows));
+}
+
+void rounded_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
+                  const std::optional<Scaled> &scaled) {
+    const ImageCall call = image_call(planner, id, conv, layer, scaled);
+    const Shape &x = call.x.view().shape;
+    const Shape &w = layer.weight->shape();
+    rounded_product(planner, id,
+                    {x[0],
+                     x[2],
+                     x[3],
+                     x[1],
+                     w[0],
+                     {w[2], w[3]},
+                     conv.stride,
+                     conv.dilation,
+                     conv.padding,
+                     conv.groups},
+                    layer, call, scaled);
 }
 
 /// The input of a convolution of which each result is made of little, so that it is best read where
@@ -224,6 +303,8 @@ void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv) {
     if (!has_constants(layer))
         return lower_aten(planner, id);
     const std::optional<Scaled> scaled = planner.scaled(layer.node.inputs[0]);
+    if (planner.rounds() && !is_depthwise(planner.graph(), id))
+        return rounded_conv(planner, id, conv, layer, scaled);
     if (is_expansion(planner, id, layer))
         return expand_later(planner, id, conv, layer);
     if (scaled || is_pixel_wise(planner.graph(), id))
@@ -243,6 +324,8 @@ void lower_linear(Planner &planner, ValueId id, const op::Linear &linear) {
     const Layer layer = layer_of(planner, id);
     if (!has_constants(layer))
         return lower_aten(planner, id);
+    if (planner.rounds())
+        return rounded_linear(planner, id, linear, layer);
     gemm_linear(planner, id, linear, layer);
 }
 

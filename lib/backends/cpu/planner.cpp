@@ -20,10 +20,11 @@ std::optional<T> found_in(const std::map<ValueId, T> &values, ValueId id) {
 
 } // namespace
 
-Planner::Planner(Graph &graph, PackCache &cache, int threads)
+Planner::Planner(Graph &graph, PackCache &cache, int threads, Precision precision)
     : graph_(graph),
       cache_(cache),
       threads_(threads),
+      precision_(precision),
       views_(graph.nodes().size()),
       placements_(place_parts(graph)),
       users_(graph.nodes().size()) {

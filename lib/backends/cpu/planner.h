@@ -9,6 +9,8 @@
 #include "backends/cpu/pack_cache.h"
 #include "backends/cpu/placement.h"
 
+#include <tvw/engine.h>
+
 #include <map>
 
 namespace tvw::cpu {
@@ -42,11 +44,13 @@ struct Expansion {
 class Planner {
 public:
     /// Takes the bytes of constants over from the graph, which must outlive this.
-    Planner(Graph &graph, PackCache &cache, int threads);
+    Planner(Graph &graph, PackCache &cache, int threads, Precision precision);
 
     const Graph &graph() const { return graph_; }
     PackCache &cache() { return cache_; }
     int threads() const { return threads_; }
+    /// Whether the factors of convolutions and linear layers are rounded to bfloat16.
+    bool rounds() const { return precision_ == Precision::kBf16; }
 
     /// The value's tensor where it is known beforehand; null otherwise.
     const HostTensor *constant(ValueId id) const;
@@ -107,6 +111,7 @@ private:
     const Graph &graph_;
     PackCache &cache_;
     int threads_;
+    Precision precision_;
     std::vector<std::optional<View>> views_; ///< by value
     std::map<ValueId, HostTensor> constants_;
     std::map<ValueId, Placement> placements_;

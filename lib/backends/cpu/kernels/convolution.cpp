@@ -63,77 +63,11 @@ ConvolutionCall lay_out(const Convolution::Shape &shape, int64_t threads) {
 #include <hwy/highway.h>
 
 #include "backends/cpu/kernels/gemm-inl.h"
+#include "backends/cpu/kernels/patches-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tvw::cpu {
 namespace HWY_NAMESPACE {
-
-// Whole vectors are stored: what lies behind is written later, or is not looked at.
-HWY_INLINE void copy_run(const float *from, float *to, int64_t count) {
-    const FloatTag d;
-    int64_t i = 0;
-    for (; i + kLanes <= count; i += kLanes)
-        hn::StoreU(hn::LoadU(d, from + i), d, to + i);
-    if (i < count)
-        hn::StoreU(load_first(d, count - i, from + i), d, to + i);
-}
-
-HWY_INLINE void clear_run(float *to, int64_t count) {
-    const FloatTag d;
-    for (int64_t i = 0; i < count; i += kLanes)
-        hn::StoreU(hn::Zero(d), d, to + i);
-}
-
-/// Lays out what pixels see of a group's channels.
-class Patches {
-public:
-    Patches(const ConvolutionCall &call, int64_t group)
-        : call_(call),
-          channels_(call.shape.in_channels / call.shape.groups),
-          first_channel_(group * channels_),
-          // Neighbours of a row lie side by side: one run.
-          dense_(call.x.pixel == channels_ && call.shape.dilation[1] == 1) {}
-
-    void lay_out(int64_t begin, int64_t end, float *to) const {
-        const int64_t height = call_.y.height;
-        const int64_t width = call_.y.width;
-        for (int64_t pixel = begin; pixel < end; ++pixel, to += call_.row)
-            lay_out_patch(pixel / (height * width), pixel / width % height, pixel % width, to);
-    }
-
-private:
-    void lay_out_patch(int64_t n, int64_t oy, int64_t ox, float *to) const {
-        const Convolution::Shape &s = call_.shape;
-        const int64_t top = oy * s.stride[0] - s.padding[0];
-        const int64_t left = ox * s.stride[1] - s.padding[1];
-        for (int64_t i = 0; i < s.kernel[0]; ++i, to += s.kernel[1] * channels_) {
-            const int64_t y = top + i * s.dilation[0];
-            if (y < 0 || y >= s.height)
-                clear_run(to, s.kernel[1] * channels_);
-            else
-                lay_out_line(call_.x.at(n, y, 0) + first_channel_, left, to);
-        }
-    }
-
-    HWY_INLINE void lay_out_line(const float *line, int64_t left, float *to) const {
-        const Convolution::Shape &s = call_.shape;
-        const int64_t end = left + s.kernel[1];
-        if (dense_ && left >= 0 && end <= s.width)
-            return copy_run(line + left * channels_, to, s.kernel[1] * channels_);
-        for (int64_t j = 0; j < s.kernel[1]; ++j, to += channels_) {
-            const int64_t x = left + j * s.dilation[1];
-            if (x < 0 || x >= s.width)
-                clear_run(to, channels_);
-            else
-                copy_run(line + x * call_.x.pixel, to, channels_);
-        }
-    }
-
-    const ConvolutionCall &call_;
-    int64_t channels_;
-    int64_t first_channel_;
-    bool dense_;
-};
 
 /// The product that gives a group's results from pixel `first` on.
 inline Product product_of(const ConvolutionCall &call, int64_t group, int64_t first, int64_t rows,
@@ -153,9 +87,9 @@ inline Product product_of(const ConvolutionCall &call, int64_t group, int64_t fi
 
 void convolve_together(const ConvolutionCall &call) {
     for (int64_t group = 0; group < call.shape.groups; ++group) {
-        const Patches patches(call, group);
+        const Patches<float> patches(call.shape, call.x, group);
         parallel(call.pixels, [&](int64_t begin, int64_t end) {
-            patches.lay_out(begin, end, call.scratch + begin * call.row);
+            patches.lay_out(begin, end, call.scratch + begin * call.row, call.row);
         });
         multiply(product_of(call, group, 0, call.pixels, call.scratch));
     }
@@ -168,7 +102,8 @@ void convolve_apart(const ConvolutionCall &call) {
             const int64_t group = unit % call.shape.groups;
             const int64_t first = call.begin(unit / call.shape.groups);
             const int64_t last = call.begin(unit / call.shape.groups + 1);
-            Patches(call, group).lay_out(first, last, own);
+            const Patches<float> patches(call.shape, call.x, group);
+            patches.lay_out(first, last, own, call.row);
             multiply_alone<Columns::kDense>(product_of(call, group, first, last - first, own));
         }
     });
