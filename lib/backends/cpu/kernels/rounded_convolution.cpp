@@ -90,7 +90,8 @@ struct RoundedCall {
     int64_t halo() const { return (frame.kernel[0] - 1) * frame.dilation[0]; }
     /// Of a frame of so many lines, and of what is read behind it and comes to nothing.
     int64_t frame_values(int64_t lines) const {
-        return (lines * frame.width + kTileRows) * pixel + 2 * kTileDepth;
+        const int64_t values = (lines * frame.width + kTileRows) * pixel + kTileDepth;
+        return quotient_up(values, kTileDepth) * kTileDepth; // whole cache lines
     }
     int64_t band_values() const {
         return frame_values(bands == 0 ? frame.batch * frame.height
@@ -152,11 +153,17 @@ void fill_line(const RoundedCall &call, int64_t n, int64_t number, Bfloat16 *to)
     }
     std::fill_n(to, left * call.pixel, Bfloat16{0});
     to += left * call.pixel;
-    for (int64_t i = 0; i < count; ++i, to += call.pixel) {
-        call.kernels->round(call.x.at(n, row, i * step), call.x_scale, to, s.in_channels);
-        std::fill(to + s.in_channels, to + call.pixel, Bfloat16{0});
+    if (step == 1 && call.x.pixel == s.in_channels && call.pixel == s.in_channels &&
+        call.x_scale == nullptr) {
+        call.kernels->round(call.x.at(n, row, 0), nullptr, to, count * call.pixel);
+    } else {
+        for (int64_t i = 0; i < count; ++i) {
+            Bfloat16 *pixel = to + i * call.pixel;
+            call.kernels->round(call.x.at(n, row, i * step), call.x_scale, pixel, s.in_channels);
+            std::fill(pixel + s.in_channels, pixel + call.pixel, Bfloat16{0});
+        }
     }
-    std::fill_n(to, s.padding[3] * call.pixel, Bfloat16{0});
+    std::fill_n(to + count * call.pixel, s.padding[3] * call.pixel, Bfloat16{0});
 }
 
 /// Rows of the left factor and the pixels of the result that they give: those of a line follow one
