@@ -36,7 +36,7 @@ struct ConvolutionCall {
 };
 
 // Each chunk reads all weights; fewer pixels would wait for them.
-constexpr int64_t kLeastPixels = 48;
+constexpr int64_t kLeastPixels = 64;
 // Fewer chunks for each thread are not worth taking apart.
 constexpr int64_t kLeastChunks = 4;
 

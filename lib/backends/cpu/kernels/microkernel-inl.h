@@ -39,16 +39,16 @@ inline constexpr int64_t kLanes = HWY_LANES(float);
 /// Low and wide blocks need the fewest instructions beside the multiplications, which counts where
 /// two threads share a core, and read A less often. High ones need fewer columns of B in the
 /// nearest cache.
-#if HWY_TARGET == HWY_AVX2
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 inline constexpr int kMostVectors = 4;
 constexpr int block_rows(int vectors) {
-    return std::min(12 / vectors, 6); // of 16 registers
+    constexpr int kSums = HWY_TARGET == HWY_AVX3 ? 24 : 12; // of 32 registers, or of 16
+    return std::min(kSums / vectors, kSums / 2);
 }
 #else
 inline constexpr int kMostVectors = 2;
 constexpr int block_rows(int /*vectors*/) {
-    // Of 32 registers, or of 16 where products need one more.
-    return HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64 ? 12 : 5;
+    return HWY_ARCH_ARM_A64 ? 12 : 5; // of 32 registers, or of 16 where products need one more
 }
 #endif
 inline constexpr int kMaxRows = block_rows(1);
@@ -221,8 +221,8 @@ struct Cursor {
 /// sum += x · b. Where all registers are in use, compilers would copy sums to and fro, and read
 /// factors from memory more than once.
 HWY_INLINE void add_product(FloatVector &sum, FloatVector x, FloatVector b) {
-#if HWY_TARGET == HWY_AVX2
-    asm("vfmadd231ps %2, %1, %0" : "+x"(sum.raw) : "x"(x.raw), "x"(b.raw));
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+    asm("vfmadd231ps %2, %1, %0" : "+v"(sum.raw) : "v"(x.raw), "v"(b.raw));
 #else
     sum = hn::MulAdd(x, b, sum);
 #endif
