@@ -59,7 +59,7 @@ public:
         weight_ = rounded(weight_);
         packed_ = RoundedConvolution::pack(weight_.data(), shape);
         if (between(0, 1, random) == 1)
-            for (int64_t c = 0; c < shape.in_channels; ++c)
+            for (int64_t c = 0; c < shape.batch * shape.in_channels; ++c)
                 scale_.push_back(float(1 << between(0, 2, random)));
     }
 
@@ -133,7 +133,7 @@ private:
         const int64_t group = o / (s_.out_channels / s_.groups);
         const int64_t pixel = (n * s_.height + y) * s_.width + x;
         const int64_t channel = group * depth_ + c;
-        const float scale = scale_.empty() ? 1 : scale_[size_t(channel)];
+        const float scale = scale_.empty() ? 1 : scale_[size_t(n * s_.in_channels + channel)];
         return double(x_[size_t(pixel * x_pixel_ + channel)]) * double(scale);
     }
 
@@ -147,7 +147,7 @@ private:
     Results results_;
     std::vector<float> x_, weight_;
     const Bfloat16Kernels *kernels_;
-    std::vector<float> scale_; ///< of channels; empty for ones
+    std::vector<float> scale_; ///< of each image's channels; empty for ones
     tvw::cpu::SharedFloats packed_;
 };
 

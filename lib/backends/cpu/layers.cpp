@@ -49,21 +49,25 @@ int64_t cost_of_gemm(const Planner &planner, ValueId id, int64_t rows) {
     return flops(planner.graph(), id) * (rows < 4 ? 8 : 1);
 }
 
-/// A 1×1 convolution as a product of matrices; `scaled` is multiplied into x on the way.
-void gemm_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
-               const std::optional<Scaled> &scaled) {
-    const ImageCall call = image_call(planner, id, conv, layer, scaled);
+/// What a kernel reads whose input is yet to be scaled, if `scaled`.
+std::vector<View> reads_of(const ImageCall &call, const std::optional<Scaled> &scaled) {
+    std::vector<View> reads = call.reads();
+    if (scaled)
+        reads.push_back(scaled->scale);
+    return reads;
+}
+
+/// x · weight, of pixels or rows; `scaled` is multiplied into x on the way.
+void gemm(Planner &planner, ValueId id, const Layer &layer, const ImageCall &call,
+          const char *reason, const std::optional<Scaled> &scaled = {}) {
     const auto gemm = packed_gemm(planner, layer);
     const int64_t batch = scaled ? call.x.view().shape[0] : 1; // each image has a scale of its own
     const int64_t rows = call.x.pixels() / batch;
     const View scratch = planner.scratch(scaled ? int64_t(gemm->scratch_floats(rows)) : 0);
-    std::vector<View> reads = call.reads();
-    if (scaled)
-        reads.push_back(scaled->scale);
     planner.add({.node = id,
                  .kernel = scaled ? "GEMM of scaled" : "GEMM",
-                 .reason = scaled ? "1×1, of channels that are yet to be scaled" : "1×1",
-                 .reads = std::move(reads),
+                 .reason = reason,
+                 .reads = reads_of(call, scaled),
                  .writes = {call.y.view(), scratch},
                  .run =
                      [=](const Memory &memory) {
@@ -81,110 +85,53 @@ void gemm_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer
                 cost_of_gemm(planner, id, rows));
 }
 
-/// A convolution or a linear layer whose factors are rounded to bfloat16, which lies in images of
-/// `call`; `scaled` as above.
-void rounded_product(Planner &planner, ValueId id, RoundedConvolution::Shape shape,
+/// The same, and any convolution, of factors that are rounded to bfloat16.
+void rounded_product(Planner &planner, ValueId id, const RoundedConvolution::Shape &shape,
                      const Layer &layer, const ImageCall &call,
                      const std::optional<Scaled> &scaled = {}) {
     const SharedFloats weights = packed_weights(planner, layer, " bf16", [&](const float *weight) {
         return RoundedConvolution::pack(weight, shape);
     });
-    const int64_t batch = scaled ? shape.batch : 1; // each image has a scale of its own
-    shape.batch /= batch;
     const RoundedConvolution kernel(shape, weights);
     const View scratch = planner.scratch(int64_t(kernel.scratch_floats(planner.threads())));
-    std::vector<View> reads = call.reads();
-    if (scaled)
-        reads.push_back(scaled->scale);
     planner.add({.node = id,
                  .kernel = fmt::format("bf16 product, {}", bfloat16_kernels().front()->name),
                  .reason = "the precision is bf16",
-                 .reads = std::move(reads),
+                 .reads = reads_of(call, scaled),
                  .writes = {call.y.view(), scratch},
                  .run =
                      [=](const Memory &memory) {
-                         Image<const float> x = call.x.in<const float>(memory);
-                         Image<float> y = call.y.in<float>(memory);
-                         const Epilogue epilogue = call.epilogue(memory);
-                         x.batch = y.batch = shape.batch;
-                         for (int64_t n = 0; n < batch; ++n) {
-                             const int64_t pixels = n * y.height * y.width;
-                             kernel.run(x, y, epilogue.of(pixels, 0), memory.at(scratch),
-                                        scaled ? memory.at(scaled->scale) + n * x.channels
-                                               : nullptr);
-                             x.data = x.at(1, 0, 0);
-                             y.data = y.at(1, 0, 0);
-                         }
+                         kernel.run(call.x.in<const float>(memory), call.y.in<float>(memory),
+                                    call.epilogue(memory), memory.at(scratch),
+                                    scaled ? memory.at(scaled->scale) : nullptr);
                      }},
                 flops(planner.graph(), id));
 }
 
 /// Rows [..., C] as an image of a pixel in each line, [1, C, rows, 1].
-View column_of(const View &rows) {
+PlacedImage column_of(const View &rows) {
     const int64_t width = rows.shape.back();
     const int64_t count = numel(rows.shape) / width;
     const int64_t row = *row_stride(rows);
-    return {rows.buffer, rows.offset, {1, width, count, 1}, {row * count, 1, row, row}};
+    return PlacedImage(
+        {rows.buffer, rows.offset, {1, width, count, 1}, {row * count, 1, row, row}});
 }
 
-void rounded_linear(Planner &planner, ValueId id, const op::Linear &linear, const Layer &layer) {
-    const PlacedImage x(column_of(planner.as_rows(layer.node.inputs[0])));
+ImageCall linear_call(Planner &planner, ValueId id, const op::Linear &linear, const Layer &layer) {
+    const PlacedImage x = column_of(planner.as_rows(layer.node.inputs[0]));
     std::optional<PlacedImage> residual;
     if (layer.residual)
         residual.emplace(column_of(planner.as_rows(*layer.residual)));
-    const PlacedImage y(column_of(planner.row_major_result(id)));
-    const HostTensor bias = layer.bias != nullptr ? layer.bias->contiguous() : HostTensor();
-    const RoundedConvolution::Shape shape{1, x.pixels(), 1, x.channels(), y.channels(), {1, 1}};
-    rounded_product(planner, id, shape, layer, {{y, residual, bias, linear.activation}, x});
+    return {{column_of(planner.row_major_result(id)), residual,
+             layer.bias != nullptr ? layer.bias->contiguous() : HostTensor(), linear.activation},
+            x};
 }
 
-void gemm_linear(Planner &planner, ValueId id, const op::Linear &linear, const Layer &layer) {
-    const View x = planner.as_rows(layer.node.inputs[0]);
-    const std::optional<View> residual =
-        layer.residual ? std::optional(planner.as_rows(*layer.residual)) : std::nullopt;
-    const View y = planner.row_major_result(id);
-    const int64_t width = y.shape.back();
-    const int64_t rows = numel(y.shape) / width;
-    const int64_t x_stride = *row_stride(x);
-    const int64_t residual_stride = residual ? *row_stride(*residual) : 0;
-    const auto gemm = packed_gemm(planner, layer);
-    const HostTensor bias = layer.bias != nullptr ? layer.bias->contiguous() : HostTensor();
-    planner.add({.node = id,
-                 .kernel = "GEMM",
-                 .reason = rows < 4 ? "few rows: the weights are streamed" : "",
-                 .reads = residual ? std::vector<View>{x, *residual} : std::vector<View>{x},
-                 .writes = {y},
-                 .run =
-                     [=, activation = linear.activation](const Memory &memory) {
-                         Epilogue epilogue{.activation = activation};
-                         if (bias.has_data())
-                             epilogue.bias = values_of(bias);
-                         if (residual) {
-                             epilogue.residual = memory.at(*residual);
-                             epilogue.residual_pixel = residual_stride;
-                         }
-                         gemm->run(memory.at(x), x_stride, rows, memory.at(y), width, epilogue);
-                     }},
-                cost_of_gemm(planner, id, rows));
-}
-
-void rounded_conv(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer,
-                  const std::optional<Scaled> &scaled) {
-    const ImageCall call = image_call(planner, id, conv, layer, scaled);
+Convolution::Shape shape_of(const ImageCall &call, const op::Conv2d &conv, const Layer &layer) {
     const Shape &x = call.x.view().shape;
     const Shape &w = layer.weight->shape();
-    rounded_product(planner, id,
-                    {x[0],
-                     x[2],
-                     x[3],
-                     x[1],
-                     w[0],
-                     {w[2], w[3]},
-                     conv.stride,
-                     conv.dilation,
-                     conv.padding,
-                     conv.groups},
-                    layer, call, scaled);
+    return {x[0],         x[2],        x[3],          x[1],         w[0],
+            {w[2], w[3]}, conv.stride, conv.dilation, conv.padding, conv.groups};
 }
 
 /// The input of a convolution of which each result is made of little, so that it is best read where
@@ -263,11 +210,7 @@ void image_kernel(Planner &planner, ValueId id, const ImageCall &call, const Ker
 
 void convolution(Planner &planner, ValueId id, const op::Conv2d &conv, const Layer &layer) {
     const ImageCall call = image_call(planner, id, conv, layer);
-    const Shape &x = call.x.view().shape;
-    const Shape &w = layer.weight->shape();
-    const Convolution::Shape shape{x[0],         x[2],         x[3],        x[1],
-                                   w[0],         {w[2], w[3]}, conv.stride, conv.dilation,
-                                   conv.padding, conv.groups};
+    const Convolution::Shape shape = shape_of(call, conv, layer);
     const SharedFloats weights =
         packed_weights(planner, layer, " patches",
                        [&](const float *weight) { return Convolution::pack(weight, shape); });
@@ -303,12 +246,15 @@ void lower_conv(Planner &planner, ValueId id, const op::Conv2d &conv) {
     if (!has_constants(layer))
         return lower_aten(planner, id);
     const std::optional<Scaled> scaled = planner.scaled(layer.node.inputs[0]);
-    if (planner.rounds() && !is_depthwise(planner.graph(), id))
-        return rounded_conv(planner, id, conv, layer, scaled);
+    if (planner.rounds() && !is_depthwise(planner.graph(), id)) {
+        const ImageCall call = image_call(planner, id, conv, layer, scaled);
+        return rounded_product(planner, id, shape_of(call, conv, layer), layer, call, scaled);
+    }
     if (is_expansion(planner, id, layer))
         return expand_later(planner, id, conv, layer);
     if (scaled || is_pixel_wise(planner.graph(), id))
-        return gemm_conv(planner, id, conv, layer, scaled);
+        return gemm(planner, id, layer, image_call(planner, id, conv, layer, scaled),
+                    scaled ? "1×1, of channels that are yet to be scaled" : "1×1", scaled);
     if (const auto expansion = planner.expansion(layer.node.inputs[0]))
         return expanded_depthwise(planner, id, conv, layer, *expansion);
     if (is_depthwise(planner.graph(), id))
@@ -324,9 +270,12 @@ void lower_linear(Planner &planner, ValueId id, const op::Linear &linear) {
     const Layer layer = layer_of(planner, id);
     if (!has_constants(layer))
         return lower_aten(planner, id);
+    const ImageCall call = linear_call(planner, id, linear, layer);
+    const int64_t rows = call.x.pixels();
     if (planner.rounds())
-        return rounded_linear(planner, id, linear, layer);
-    gemm_linear(planner, id, linear, layer);
+        return rounded_product(
+            planner, id, {1, rows, 1, call.x.channels(), call.y.channels(), {1, 1}}, layer, call);
+    gemm(planner, id, layer, call, rows < 4 ? "few rows: the weights are streamed" : "");
 }
 
 } // namespace tvw::cpu

@@ -9,7 +9,6 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 #define TVW_X86_BFLOAT16 1
-#include <asm/prctl.h>
 #include <cpuid.h>
 #include <immintrin.h>
 #include <sys/syscall.h>

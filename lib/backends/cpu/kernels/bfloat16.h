@@ -53,8 +53,4 @@ std::span<const Bfloat16Kernels *const> bfloat16_kernels();
 /// Whether the first of them is faster than float32.
 bool multiplies_bfloat16();
 
-constexpr int64_t tile_depth_of(int64_t depth) {
-    return (depth + kTileDepth - 1) / kTileDepth * kTileDepth;
-}
-
 } // namespace tvw::cpu

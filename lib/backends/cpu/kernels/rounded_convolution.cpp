@@ -33,6 +33,11 @@ constexpr int64_t quotient_up(int64_t value, int64_t divisor) {
     return (value + divisor - 1) / divisor;
 }
 
+/// Of a product whose factors are so long: whole tiles.
+constexpr int64_t tile_depth_of(int64_t depth) {
+    return quotient_up(depth, kTileDepth) * kTileDepth;
+}
+
 /// The input with its padding, or of it only what a kernel of 1×1 meets.
 Shape framed(const Shape &shape) {
     Shape frame = shape;
@@ -90,8 +95,8 @@ struct RoundedCall {
     int64_t halo() const { return (frame.kernel[0] - 1) * frame.dilation[0]; }
     /// Of a frame of so many lines, and of what is read behind it and comes to nothing.
     int64_t frame_values(int64_t lines) const {
-        const int64_t values = (lines * frame.width + kTileRows) * pixel + kTileDepth;
-        return quotient_up(values, kTileDepth) * kTileDepth; // whole cache lines
+        // In whole cache lines, which is what a row of a tile takes.
+        return tile_depth_of((lines * frame.width + kTileRows) * pixel + kTileDepth);
     }
     int64_t band_values() const {
         return frame_values(bands == 0 ? frame.batch * frame.height
@@ -153,13 +158,14 @@ void fill_line(const RoundedCall &call, int64_t n, int64_t number, Bfloat16 *to)
     }
     std::fill_n(to, left * call.pixel, Bfloat16{0});
     to += left * call.pixel;
+    const float *scale = call.x_scale == nullptr ? nullptr : call.x_scale + n * s.in_channels;
     if (step == 1 && call.x.pixel == s.in_channels && call.pixel == s.in_channels &&
-        call.x_scale == nullptr) {
+        scale == nullptr) {
         call.kernels->round(call.x.at(n, row, 0), nullptr, to, count * call.pixel);
     } else {
         for (int64_t i = 0; i < count; ++i) {
             Bfloat16 *pixel = to + i * call.pixel;
-            call.kernels->round(call.x.at(n, row, i * step), call.x_scale, pixel, s.in_channels);
+            call.kernels->round(call.x.at(n, row, i * step), scale, pixel, s.in_channels);
             std::fill(pixel + s.in_channels, pixel + call.pixel, Bfloat16{0});
         }
     }

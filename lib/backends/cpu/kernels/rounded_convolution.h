@@ -30,8 +30,8 @@ public:
     /// What `run` needs on a team of this size.
     size_t scratch_floats(int threads) const;
 
-    /// As Convolution::run. x_scale: [in_channels], a factor for each channel of the input, null
-    /// for ones.
+    /// As Convolution::run. x_scale: [batch, in_channels], a factor for each channel of an image of
+    /// the input, null for ones.
     void run(const Image<const float> &x, const Image<float> &y, const Epilogue &epilogue,
              float *scratch, const float *x_scale = nullptr) const;
 
