@@ -100,7 +100,8 @@ public:
           strip_(strip),
           blocks_(rows, block_rows(strip.vectors)),
           activation_(activation_number(product.epilogue.activation)),
-          whole_(product.out - strip.column >= strip.width()),
+          last_(std::min(product.out - strip.column - strip.width(), int64_t{0}) + kLanes),
+          whole_(last_ == kLanes || (kMasksLanes && fits_registers(activation_))),
           parts_(whole_ && kColumns == Columns::kDense ? (p_.in + kMostDepth - 1) / kMostDepth : 1),
           together_(whole_ && fits_registers(activation_) ? rows : kTogether) {}
 
@@ -154,6 +155,7 @@ private:
     void run_blocks(Blocks &blocks, int64_t row, int64_t rows, int64_t part) const {
         if (!whole_)
             return run_narrow(blocks, row, rows);
+        blocks.last = last_;
         blocks.c = result_at(row);
         blocks.c_stride = p_.y_stride;
         if (part == 0) { // before results are stored where the residual may lie
@@ -186,7 +188,8 @@ private:
     Strip strip_;
     RowBlocks blocks_;
     int activation_;
-    bool whole_;       ///< no column of the strip lies behind the last
+    int64_t last_;     ///< columns of the strip's last vector
+    bool whole_;       ///< the microkernel stores no more than those
     int64_t parts_;    ///< of its depth
     int64_t together_; ///< blocks that one call of the microkernel multiplies at most
 };

@@ -54,6 +54,9 @@ constexpr int block_rows(int /*vectors*/) {
 inline constexpr int kMaxRows = block_rows(1);
 inline constexpr int64_t kStrip = kMostVectors * kLanes;
 
+/// Whether vectors are read and written in part at no cost, so that the last one need not be whole.
+inline constexpr bool kMasksLanes = HWY_TARGET == HWY_AVX3;
+
 /// Values of k in one turn of the microkernel's loop.
 inline constexpr int kTurn = 4;
 
@@ -77,6 +80,7 @@ struct Blocks {
     int64_t next_share;     ///< floats of a panel for each block
     int64_t next_step;      ///< and for each turn of its loop
     const int64_t *columns; ///< [depth], see Columns
+    int64_t last = kLanes;  ///< columns of the strip's last vector; all, unless kMasksLanes
 
     /// The first block is done, which had so many rows.
     HWY_INLINE void pass(int rows) {
@@ -113,76 +117,115 @@ constexpr bool fits_registers(int activation) {
            activation == int(op::ActivationKind::kHardswish);
 }
 
+/// To the next row. Compilers would rather keep all multiples of a stride, more than there are
+/// registers for, and read them back from memory in every block.
+template<typename T>
+HWY_INLINE void next_row(T *&row, int64_t stride) {
+    row += stride;
+    asm("" : "+r"(row)); // It may have changed, for all that the compiler knows.
+}
+
+/// How the vectors of a row are read and written.
+template<int kVectors>
+class RowAccess {
+public:
+    explicit RowAccess(const Blocks &block) : last_(hn::FirstN(FloatTag(), size_t(block.last))) {}
+
+    HWY_INLINE FloatVector load(const float *row, int vector) const {
+        if constexpr (kMasksLanes)
+            if (vector == kVectors - 1)
+                return hn::MaskedLoad(last_, FloatTag(), row + vector * kLanes);
+        return hn::LoadU(FloatTag(), row + vector * kLanes);
+    }
+    HWY_INLINE void store(FloatVector values, float *row, int vector) const {
+        if constexpr (kMasksLanes)
+            if (vector == kVectors - 1)
+                return hn::BlendedStore(values, last_, FloatTag(), row + vector * kLanes);
+        hn::StoreU(values, FloatTag(), row + vector * kLanes);
+    }
+
+private:
+    hn::Mask<FloatTag> last_;
+};
+
 // All loops below are unrolled, or compilers would keep the sums in memory.
 template<int kRows, int kVectors>
 using Sums = FloatVector[kRows][kVectors];
 
 template<int kRows, int kVectors>
-HWY_INLINE void add_rows(Sums<kRows, kVectors> &sums, const float *rows, int64_t stride) {
-    const FloatTag d;
+HWY_INLINE void add_rows(Sums<kRows, kVectors> &sums, const RowAccess<kVectors> &access,
+                         const float *rows, int64_t stride) {
 #pragma GCC unroll 16
-    for (int row = 0; row < kRows; ++row, rows += stride) {
+    for (int row = 0; row < kRows; ++row, next_row(rows, stride)) {
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v)
-            sums[row][v] = hn::Add(sums[row][v], hn::LoadU(d, rows + v * kLanes));
+            sums[row][v] = hn::Add(sums[row][v], access.load(rows, v));
     }
 }
 
 template<int kRows, int kVectors>
 HWY_INLINE void start(Sums<kRows, kVectors> &sums, const Blocks &block) {
-    const FloatTag d;
+    const RowAccess<kVectors> access(block);
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v) {
         const FloatVector value =
-            block.bias == nullptr ? hn::Zero(d) : hn::LoadU(d, block.bias + v * kLanes);
+            block.bias == nullptr ? hn::Zero(FloatTag()) : access.load(block.bias, v);
 #pragma GCC unroll 16
         for (int row = 0; row < kRows; ++row)
             sums[row][v] = value;
     }
     if (block.adds)
-        add_rows<kRows, kVectors>(sums, block.c, block.c_stride);
+        add_rows<kRows, kVectors>(sums, access, block.c, block.c_stride);
 }
 
 template<int kActivation, int kRows, int kVectors>
-HWY_INLINE void store(const Sums<kRows, kVectors> &sums, float *c, int64_t stride) {
-    const FloatTag d;
+HWY_INLINE void store(const Sums<kRows, kVectors> &sums, const RowAccess<kVectors> &access,
+                      float *c, int64_t stride) {
 #pragma GCC unroll 16
-    for (int row = 0; row < kRows; ++row, c += stride) {
+    for (int row = 0; row < kRows; ++row, next_row(c, stride)) {
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v)
-            hn::StoreU(activate_known<kActivation>(d, sums[row][v]), d, c + v * kLanes);
+            access.store(activate_known<kActivation>(FloatTag(), sums[row][v]), c, v);
     }
 }
 
 template<int kRows, int kVectors>
 HWY_INLINE void finish(Sums<kRows, kVectors> &sums, const Blocks &block) {
+    const RowAccess<kVectors> access(block);
     if (block.residual != nullptr)
-        add_rows<kRows, kVectors>(sums, block.residual, block.residual_stride);
+        add_rows<kRows, kVectors>(sums, access, block.residual, block.residual_stride);
+    const auto store_as = [&]<int kActivation>() {
+        store<kActivation, kRows, kVectors>(sums, access, block.c, block.c_stride);
+    };
     switch (block.activation) {
     case int(op::ActivationKind::kRelu):
-        return store<int(op::ActivationKind::kRelu), kRows, kVectors>(sums, block.c,
-                                                                      block.c_stride);
+        return store_as.template operator()<int(op::ActivationKind::kRelu)>();
     case int(op::ActivationKind::kRelu6):
-        return store<int(op::ActivationKind::kRelu6), kRows, kVectors>(sums, block.c,
-                                                                       block.c_stride);
+        return store_as.template operator()<int(op::ActivationKind::kRelu6)>();
     case int(op::ActivationKind::kHardswish):
-        return store<int(op::ActivationKind::kHardswish), kRows, kVectors>(sums, block.c,
-                                                                           block.c_stride);
+        return store_as.template operator()<int(op::ActivationKind::kHardswish)>();
     default:
-        return store<kNoActivation, kRows, kVectors>(sums, block.c, block.c_stride);
+        return store_as.template operator()<kNoActivation>();
     }
 }
 
-/// Where sums will be stored, and what is added to them, are seldom near.
+/// Where sums will be stored, and what is added to them, are seldom near. Fetching them takes as
+/// long as some products, and shallow ones end before it does.
+inline constexpr int64_t kLeastDepthToFetch = 64;
+
 template<int kRows, int kVectors>
 HWY_INLINE void fetch_results(const Blocks &block) {
     constexpr int64_t kLine = 16; // floats
-    for (int row = 0; row < kRows; ++row)
+    const float *c = block.c;
+    for (int row = 0; row < kRows; ++row, next_row(c, block.c_stride))
         for (int64_t i = 0; i < kVectors * kLanes; i += kLine)
-            __builtin_prefetch(block.c + row * block.c_stride + i, 1);
-    for (int row = 0; row < kRows && block.residual != nullptr; ++row)
+            __builtin_prefetch(c + i, 1);
+    if (block.residual == nullptr)
+        return;
+    const float *residual = block.residual;
+    for (int row = 0; row < kRows; ++row, next_row(residual, block.residual_stride))
         for (int64_t i = 0; i < kVectors * kLanes; i += kLine)
-            __builtin_prefetch(block.residual + row * block.residual_stride + i);
+            __builtin_prefetch(residual + i);
 }
 
 /// Where the microkernel reads: it moves along k. Row i is at base[i / 3] + index[i % 3]: few
@@ -266,7 +309,8 @@ template<int kRows, int kVectors, Columns kColumns>
 HWY_INLINE void multiply_block(const Blocks &block) {
     Sums<kRows, kVectors> sums;
     start<kRows, kVectors>(sums, block);
-    fetch_results<kRows, kVectors>(block);
+    if (block.depth >= kLeastDepthToFetch)
+        fetch_results<kRows, kVectors>(block);
 
     Cursor at(block);
     int64_t k = 0;
@@ -340,12 +384,6 @@ inline int64_t strips_of(int64_t columns) {
     return (columns + kStrip - 1) / kStrip;
 }
 
-inline Strip strip_at(const float *packed, int64_t columns, int64_t depth, int64_t number) {
-    const int64_t column = number * kStrip;
-    return {packed + column / kPanel * depth * kPanel + column % kPanel, column,
-            int((std::min(columns - column, kStrip) + kLanes - 1) / kLanes)};
-}
-
 /// Blocks of equal height rather than full ones and a low one, in which latency would show. Nothing
 /// is divided for each of them: that takes as long as many products.
 class RowBlocks {
@@ -366,6 +404,19 @@ private:
     int64_t least_;  ///< rows of each
     int64_t higher_; ///< that have one more
 };
+
+/// Strips of about equal width, or the last would be narrow and read all of A for little.
+inline Strip strip_at(const float *packed, int64_t columns, int64_t depth, int64_t number) {
+    int64_t column = number * kStrip;
+    int64_t end = column + kStrip;
+    if constexpr (kStrip > kPanel) {
+        const RowBlocks panels(panels_of(columns), kStrip / kPanel);
+        column = panels.begin(number) * kPanel;
+        end = column + panels.rows(number) * kPanel;
+    }
+    return {packed + column / kPanel * depth * kPanel + column % kPanel, column,
+            int((std::min(columns, end) - column + kLanes - 1) / kLanes)};
+}
 
 /// Lets each block that a strip is multiplied by fetch its share of what is multiplied next.
 /// Weights come once from afar, and processors do not fetch ahead beyond a page.
