@@ -117,12 +117,14 @@ constexpr bool fits_registers(int activation) {
            activation == int(op::ActivationKind::kHardswish);
 }
 
-/// To the next row. Compilers would rather keep all multiples of a stride, more than there are
-/// registers for, and read them back from memory in every block.
+/// From a row, of this number, to the next. Compilers would rather keep all multiples of a stride,
+/// more than there are registers for, and read them back from memory in every block; instructions
+/// reach two rows on.
 template<typename T>
-HWY_INLINE void next_row(T *&row, int64_t stride) {
+HWY_INLINE void next_row(T *&row, int64_t stride, int number) {
     row += stride;
-    asm("" : "+r"(row)); // It may have changed, for all that the compiler knows.
+    if (number % 3 == 2)
+        asm("" : "+r"(row)); // It may have changed, for all that the compiler knows.
 }
 
 /// How the vectors of a row are read and written.
@@ -156,7 +158,7 @@ template<int kRows, int kVectors>
 HWY_INLINE void add_rows(Sums<kRows, kVectors> &sums, const RowAccess<kVectors> &access,
                          const float *rows, int64_t stride) {
 #pragma GCC unroll 16
-    for (int row = 0; row < kRows; ++row, next_row(rows, stride)) {
+    for (int row = 0; row < kRows; ++row, next_row(rows, stride, row)) {
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v)
             sums[row][v] = hn::Add(sums[row][v], access.load(rows, v));
@@ -182,7 +184,7 @@ template<int kActivation, int kRows, int kVectors>
 HWY_INLINE void store(const Sums<kRows, kVectors> &sums, const RowAccess<kVectors> &access,
                       float *c, int64_t stride) {
 #pragma GCC unroll 16
-    for (int row = 0; row < kRows; ++row, next_row(c, stride)) {
+    for (int row = 0; row < kRows; ++row, next_row(c, stride, row)) {
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v)
             access.store(activate_known<kActivation>(FloatTag(), sums[row][v]), c, v);
@@ -217,13 +219,13 @@ template<int kRows, int kVectors>
 HWY_INLINE void fetch_results(const Blocks &block) {
     constexpr int64_t kLine = 16; // floats
     const float *c = block.c;
-    for (int row = 0; row < kRows; ++row, next_row(c, block.c_stride))
+    for (int row = 0; row < kRows; ++row, next_row(c, block.c_stride, row))
         for (int64_t i = 0; i < kVectors * kLanes; i += kLine)
             __builtin_prefetch(c + i, 1);
     if (block.residual == nullptr)
         return;
     const float *residual = block.residual;
-    for (int row = 0; row < kRows; ++row, next_row(residual, block.residual_stride))
+    for (int row = 0; row < kRows; ++row, next_row(residual, block.residual_stride, row))
         for (int64_t i = 0; i < kVectors * kLanes; i += kLine)
             __builtin_prefetch(residual + i);
 }
