@@ -204,11 +204,58 @@ START_TEST(a_scale_goes_into_the_smaller_factor) {
 }
 END_TEST
 
+// The same results, side by side and with each panel's apart from the next one's.
+static void check_apart(int64_t rows, int64_t out, int64_t in, std::optional<Kind> activation,
+                        std::mt19937 &random) {
+    using tvw::cpu::kPanel;
+    std::uniform_real_distribution<float> uniform(-1, 1);
+    const auto packed = tvw::cpu::aligned_floats(size_t(out * in));
+    std::generate_n(packed.get(), out * in, [&] { return uniform(random); });
+    std::vector<float> x(size_t(rows * in)), bias(static_cast<size_t>(out));
+    std::ranges::generate(x, [&] { return uniform(random); });
+    std::ranges::generate(bias, [&] { return uniform(random); });
+
+    std::vector<float> y(size_t(rows * out));
+    const Epilogue epilogue{.bias = bias.data(), .activation = activation};
+    tvw::cpu::Product product{x.data(), in, rows, y.data(), out, packed.get(), out, in, epilogue};
+    tvw::cpu::multiply(product);
+
+    constexpr int64_t kGap = 5;
+    const int64_t panel = rows * kPanel + kGap;
+    std::vector<float> apart(size_t(out / kPanel * panel), kCanary);
+    product.y = apart.data();
+    product.y_stride = kPanel;
+    product.y_panel = panel;
+    tvw::cpu::multiply(product);
+
+    for (int64_t i = 0; i < out / kPanel * panel; ++i) {
+        const int64_t row = i % panel / kPanel;
+        const auto from = size_t(row * out + i / panel * kPanel + i % panel % kPanel);
+        const float expected = row < rows ? y[from] : kCanary;
+        ck_assert_msg(std::fabs(apart[size_t(i)] - expected) <= 1e-4f * (1 + std::fabs(expected)),
+                      "%ld x %ld x %ld: [%ld] is %g, expected %g", long(rows), long(in), long(out),
+                      long(i), double(apart[size_t(i)]), double(expected));
+    }
+}
+
+START_TEST(panels_of_results_may_lie_apart) {
+    on_all_targets([](std::mt19937 &random) {
+        for (const int64_t rows : {1, 3, 14, 97}) {
+            for (const int64_t out : {16, 48, 80, 144}) {
+                check_apart(rows, out, 17, std::nullopt, random);
+                check_apart(rows, out, 72, Kind::kHardswish, random);
+                check_apart(rows, out, 1100, Kind::kSilu, random);
+            }
+        }
+    });
+}
+END_TEST
+
 int main() {
-    return tvw::test::run_suite("cpu_gemm",
-                                {products_agree_with_the_plain_sum,
-                                 few_rows_agree_with_the_plain_sum,
-                                 long_products_are_cut_into_chunks, every_activation_is_applied,
-                                 a_scale_goes_into_the_smaller_factor},
-                                240);
+    return tvw::test::run_suite(
+        "cpu_gemm",
+        {products_agree_with_the_plain_sum, few_rows_agree_with_the_plain_sum,
+         long_products_are_cut_into_chunks, every_activation_is_applied,
+         a_scale_goes_into_the_smaller_factor, panels_of_results_may_lie_apart},
+        240);
 }

@@ -9,12 +9,19 @@
 namespace tvw::cpu {
 namespace {
 
-/// Channels that are expanded at a time: those of a panel, and a cache line of a pixel.
+/// Channels of a plane of the expanded image: those of a panel, and a cache line of a pixel.
 constexpr int64_t kSlice = kPanel;
+/// Planes that are expanded at a time: one alone takes longer, more leave few rows to each band.
+constexpr int64_t kTogether = 2;
 /// Results below stay in the caches of two cores as they are.
 constexpr int64_t kLeastFloats = int64_t{256} * 1024;
 /// Units of work for each thread at least, since threads are not equally fast.
 constexpr int64_t kUnitsOfThread = 8;
+
+/// How often some planes are expanded together.
+int64_t groups_of(const Depthwise::Shape &shape) {
+    return (shape.channels / kSlice + kTogether - 1) / kTogether;
+}
 
 /// Some rows of the result and the expanded rows that they are made of.
 struct Band {
@@ -39,11 +46,11 @@ struct Band {
 std::vector<Band> cut_into_bands(const Depthwise::Shape &shape, int64_t threads) {
     const int64_t out_height = out_size(shape.height, shape.kernel[0], shape.stride[0],
                                         shape.dilation[0], shape.padding[0], shape.padding[2]);
-    const int64_t rows = kHalfCacheFloats / (shape.width * kSlice); // of the expanded image
+    const int64_t rows = kHalfCacheFloats / (shape.width * kSlice * kTogether); // that are expanded
     const int64_t most =
         std::max((rows - shape.kernel[0] + shape.stride[0]) / shape.stride[0], int64_t{1});
-    const int64_t slices = shape.batch * shape.channels / kSlice;
-    const int64_t least = threads == 1 ? 1 : (kUnitsOfThread * threads + slices - 1) / slices;
+    const int64_t groups = shape.batch * groups_of(shape);
+    const int64_t least = threads == 1 ? 1 : (kUnitsOfThread * threads + groups - 1) / groups;
     const int64_t count = std::min(std::max((out_height + most - 1) / most, least), out_height);
     std::vector<Band> bands;
     for (int64_t i = 0; i < count; ++i)
@@ -76,13 +83,15 @@ private:
         return adds_up_ ? shape_.batch * int64_t(bands_.size()) * shape_.channels : 0;
     }
     void run_unit(const Call &call, int64_t unit, float *own) const;
+    void run_slice(const Call &call, int64_t n, int64_t band, int64_t slice, const float *plane,
+                   float *scratch) const;
 
     Depthwise::Shape shape_;
     Expansion expansion_;
     bool adds_up_;
     std::vector<Band> bands_;
     std::vector<Depthwise> kernels_; ///< [bands][slices]
-    int64_t expanded_floats_ = 0;    ///< of the tallest band
+    int64_t expanded_floats_ = 0;    ///< of the tallest band, all planes together
     int64_t own_floats_ = 0;         ///< of a thread
 };
 
@@ -97,7 +106,8 @@ ExpandedDepthwise::ExpandedDepthwise(const Depthwise::Shape &shape, const Depthw
         part.height = band.end - band.begin;
         part.channels = kSlice;
         part.padding = band.padding;
-        expanded_floats_ = std::max(expanded_floats_, part.height * part.width * kSlice);
+        expanded_floats_ =
+            std::max(expanded_floats_, kTogether * part.height * part.width * kSlice);
         for (int64_t c = 0; c < shape.channels; c += kSlice) {
             const SharedFloats values(weight.values, weight.values.get() + c * taps);
             kernels_.emplace_back(part, DepthwiseWeight{kSlice, weight.kernel, values});
@@ -108,41 +118,61 @@ ExpandedDepthwise::ExpandedDepthwise(const Depthwise::Shape &shape, const Depthw
 }
 
 void ExpandedDepthwise::run_unit(const Call &call, int64_t unit, float *own) const {
-    const int64_t slices = shape_.channels / kSlice;
+    const int64_t groups = groups_of(shape_);
     const auto bands = int64_t(bands_.size());
-    const int64_t first = unit % slices * kSlice;
-    const int64_t band_number = unit / slices % bands;
-    const int64_t n = unit / slices / bands;
+    const int64_t band_number = unit / groups % bands;
+    const int64_t n = unit / groups / bands;
+    const int64_t begin = unit % groups * kTogether;
+    const int64_t end = std::min(begin + kTogether, shape_.channels / kSlice);
     const Band &band = bands_[size_t(band_number)];
-    const int64_t rows = band.end - band.begin;
+    const int64_t pixels = (band.end - band.begin) * shape_.width;
 
     const PackedGemm &gemm = *expansion_.gemm;
-    Epilogue expanded{.activation = expansion_.activation};
+    Product product{call.x.at(n, band.begin, 0),
+                    call.x.pixel,
+                    pixels,
+                    own,
+                    kSlice,
+                    gemm.packed() + begin * kSlice * gemm.in(),
+                    (end - begin) * kSlice,
+                    gemm.in(),
+                    {.activation = expansion_.activation}};
     if (expansion_.bias.has_data())
-        expanded.bias = values_of(expansion_.bias) + first;
-    multiply({call.x.at(n, band.begin, 0), call.x.pixel, rows * shape_.width, own, kSlice,
-              gemm.packed() + first * gemm.in(), kSlice, gemm.in(), expanded});
+        product.epilogue.bias = values_of(expansion_.bias) + begin * kSlice;
+    product.y_panel = pixels * kSlice;
+    multiply(product);
+    for (int64_t slice = begin; slice < end; ++slice)
+        run_slice(call, n, band_number, slice, own + (slice - begin) * product.y_panel,
+                  own + expanded_floats_);
+}
 
+void ExpandedDepthwise::run_slice(const Call &call, int64_t n, int64_t band_number, int64_t slice,
+                                  const float *plane, float *scratch) const {
+    const auto bands = int64_t(bands_.size());
+    const int64_t slices = shape_.channels / kSlice;
+    const Band &band = bands_[size_t(band_number)];
+    const int64_t first = slice * kSlice;
     const Image<float> &y = call.y;
     const int64_t pixel = (n * y.height + band.out_begin) * y.width;
     float *partial =
         adds_up_ ? call.partials + (n * bands + band_number) * shape_.channels + first : nullptr;
-    kernels_[size_t(unit % (slices * bands))].run(
-        {own, 1, rows, shape_.width, kSlice, kSlice},
+    kernels_[size_t(band_number * slices + slice)].run(
+        {plane, 1, band.end - band.begin, shape_.width, kSlice, kSlice},
         {y.data + pixel * y.pixel + first, 1, band.out_end - band.out_begin, y.width, kSlice,
          y.pixel},
-        call.epilogue.of(pixel, first), own + expanded_floats_, partial);
+        call.epilogue.of(pixel, first), scratch, partial);
 }
 
 void ExpandedDepthwise::run(const Image<const float> &x, const Image<float> &y,
                             const Epilogue &epilogue, float *scratch, float *sums) const {
     const Call call{x, y, epilogue, scratch, scratch + partial_floats()};
-    parallel(shape_.batch * int64_t(kernels_.size()), [&](int64_t begin, int64_t end) {
-        float *own = call.scratch + team_member() * own_floats_;
-        const TeamScope alone(1); // in the kernels
-        for (int64_t unit = begin; unit < end; ++unit)
-            run_unit(call, unit, own);
-    });
+    parallel(shape_.batch * int64_t(bands_.size()) * groups_of(shape_),
+             [&](int64_t begin, int64_t end) {
+                 float *own = call.scratch + team_member() * own_floats_;
+                 const TeamScope alone(1); // in the kernels
+                 for (int64_t unit = begin; unit < end; ++unit)
+                     run_unit(call, unit, own);
+             });
     if (adds_up_)
         add_partials(shape_.batch, int64_t(bands_.size()), shape_.channels, call.partials, sums);
 }

@@ -149,7 +149,10 @@ private:
                    : p_.epilogue.residual + row * p_.epilogue.residual_pixel + column;
     }
 
-    float *result_at(int64_t row) const { return p_.y + row * p_.y_stride + strip_.column; }
+    float *result_at(int64_t row) const {
+        return p_.y + row * p_.y_stride + strip_.column / kPanel * p_.y_panel +
+               strip_.column % kPanel;
+    }
 
     /// rows: of each block.
     void run_blocks(Blocks &blocks, int64_t row, int64_t rows, int64_t part) const {
@@ -158,6 +161,7 @@ private:
         blocks.last = last_;
         blocks.c = result_at(row);
         blocks.c_stride = p_.y_stride;
+        blocks.c_panel = p_.y_panel;
         if (part == 0) { // before results are stored where the residual may lie
             blocks.bias = bias_at(strip_.column);
             blocks.residual = residual_at(row, strip_.column);
@@ -168,8 +172,8 @@ private:
             blocks.activation = activation_;
         kernel_for<kColumns>(rows, strip_.vectors)(blocks);
         if (last && !fits_registers(activation_))
-            activate_for(activation_)(blocks.c, blocks.c_stride, rows * blocks.count,
-                                      strip_.vectors);
+            activate_for(activation_)(blocks.c, blocks.c_stride, blocks.c_panel,
+                                      rows * blocks.count, strip_.vectors);
     }
 
     // The last columns are fewer than the microkernel stores.
@@ -229,7 +233,9 @@ public:
     }
 
 private:
-    bool few() const { return kColumns == Columns::kDense && p_.rows <= kFewRows; }
+    bool few() const {
+        return kColumns == Columns::kDense && p_.rows <= kFewRows && p_.y_panel == kPanel;
+    }
 
     Strip strip(int64_t number) const { return strip_at(p_.packed, p_.out, p_.in, number); }
 

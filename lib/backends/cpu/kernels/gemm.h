@@ -37,6 +37,9 @@ struct Product {
     int64_t in;
     Epilogue epilogue;
     const int64_t *columns = nullptr; ///< [in], where those of x begin, if not side by side
+    /// Floats from the results of a panel to those of the next. Where they do not lie side by side,
+    /// there are whole panels and no residual.
+    int64_t y_panel = kPanel;
 };
 
 void multiply(const Product &product);

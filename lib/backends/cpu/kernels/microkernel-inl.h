@@ -72,8 +72,9 @@ struct Blocks {
     bool adds;
     float *c; ///< any alignment
     int64_t c_stride;
-    const float *bias;     ///< null for none
-    const float *residual; ///< null for none
+    int64_t c_panel = kPanel; ///< floats to the results of the next panel
+    const float *bias;        ///< null for none
+    const float *residual;    ///< null for none
     int64_t residual_stride;
     int activation;         ///< kNoActivation, or one of those that `fits_registers`
     const float *next;      ///< what is multiplied later: fetched meanwhile, as much of each panel
@@ -127,27 +128,33 @@ HWY_INLINE void next_row(T *&row, int64_t stride, int number) {
         asm("" : "+r"(row)); // It may have changed, for all that the compiler knows.
 }
 
-/// How the vectors of a row are read and written.
+/// How the vectors of a row are read and written, whose panels are so many floats apart.
 template<int kVectors>
 class RowAccess {
 public:
-    explicit RowAccess(const Blocks &block) : last_(hn::FirstN(FloatTag(), size_t(block.last))) {}
+    explicit RowAccess(const Blocks &block, int64_t panel = kPanel)
+        : last_(hn::FirstN(FloatTag(), size_t(block.last))), panel_(panel) {}
 
     HWY_INLINE FloatVector load(const float *row, int vector) const {
         if constexpr (kMasksLanes)
             if (vector == kVectors - 1)
-                return hn::MaskedLoad(last_, FloatTag(), row + vector * kLanes);
-        return hn::LoadU(FloatTag(), row + vector * kLanes);
+                return hn::MaskedLoad(last_, FloatTag(), row + offset(vector));
+        return hn::LoadU(FloatTag(), row + offset(vector));
     }
     HWY_INLINE void store(FloatVector values, float *row, int vector) const {
         if constexpr (kMasksLanes)
             if (vector == kVectors - 1)
-                return hn::BlendedStore(values, last_, FloatTag(), row + vector * kLanes);
-        hn::StoreU(values, FloatTag(), row + vector * kLanes);
+                return hn::BlendedStore(values, last_, FloatTag(), row + offset(vector));
+        hn::StoreU(values, FloatTag(), row + offset(vector));
     }
 
 private:
+    HWY_INLINE int64_t offset(int vector) const {
+        return vector * kLanes / kPanel * panel_ + vector * kLanes % kPanel;
+    }
+
     hn::Mask<FloatTag> last_;
+    int64_t panel_;
 };
 
 // All loops below are unrolled, or compilers would keep the sums in memory.
@@ -177,7 +184,8 @@ HWY_INLINE void start(Sums<kRows, kVectors> &sums, const Blocks &block) {
             sums[row][v] = value;
     }
     if (block.adds)
-        add_rows<kRows, kVectors>(sums, access, block.c, block.c_stride);
+        add_rows<kRows, kVectors>(sums, RowAccess<kVectors>(block, block.c_panel), block.c,
+                                  block.c_stride);
 }
 
 template<int kActivation, int kRows, int kVectors>
@@ -193,9 +201,10 @@ HWY_INLINE void store(const Sums<kRows, kVectors> &sums, const RowAccess<kVector
 
 template<int kRows, int kVectors>
 HWY_INLINE void finish(Sums<kRows, kVectors> &sums, const Blocks &block) {
-    const RowAccess<kVectors> access(block);
     if (block.residual != nullptr)
-        add_rows<kRows, kVectors>(sums, access, block.residual, block.residual_stride);
+        add_rows<kRows, kVectors>(sums, RowAccess<kVectors>(block), block.residual,
+                                  block.residual_stride);
+    const RowAccess<kVectors> access(block, block.c_panel);
     const auto store_as = [&]<int kActivation>() {
         store<kActivation, kRows, kVectors>(sums, access, block.c, block.c_stride);
     };
@@ -220,8 +229,8 @@ HWY_INLINE void fetch_results(const Blocks &block) {
     constexpr int64_t kLine = 16; // floats
     const float *c = block.c;
     for (int row = 0; row < kRows; ++row, next_row(c, block.c_stride, row))
-        for (int64_t i = 0; i < kVectors * kLanes; i += kLine)
-            __builtin_prefetch(c + i, 1);
+        for (int64_t i = 0; i < panels_of(kVectors * kLanes); ++i)
+            __builtin_prefetch(c + i * block.c_panel, 1);
     if (block.residual == nullptr)
         return;
     const float *residual = block.residual;
@@ -485,15 +494,18 @@ void finish_rows(const Rest &rest) {
 
 /// Activates what was stored a moment ago: rows of a strip.
 template<int kActivation>
-void activate_rows(float *y, int64_t stride, int64_t rows, int vectors) {
+void activate_rows(float *y, int64_t stride, int64_t panel, int64_t rows, int vectors) {
     const FloatTag d;
-    for (int64_t row = 0; row < rows; ++row, y += stride)
-        for (int64_t i = 0; i < vectors * kLanes; i += kLanes)
-            hn::StoreU(activate_known<kActivation>(d, hn::LoadU(d, y + i)), d, y + i);
+    for (int64_t row = 0; row < rows; ++row, y += stride) {
+        for (int64_t i = 0; i < vectors * kLanes; i += kLanes) {
+            float *at = y + i / kPanel * panel + i % kPanel;
+            hn::StoreU(activate_known<kActivation>(d, hn::LoadU(d, at)), d, at);
+        }
+    }
 }
 
 using Finish = void (*)(const Rest &);
-using Activate = void (*)(float *y, int64_t stride, int64_t rows, int vectors);
+using Activate = void (*)(float *y, int64_t stride, int64_t panel, int64_t rows, int vectors);
 
 /// What is done to stored sums, for one kind of activation.
 struct Afterwards {
