@@ -9,18 +9,16 @@
 namespace tvw::cpu {
 namespace {
 
-/// Channels of a plane of the expanded image: those of a panel, and a cache line of a pixel.
+/// Channels that are convolved at a time: those of a panel, and a cache line of a pixel.
 constexpr int64_t kSlice = kPanel;
-/// Planes that are expanded at a time: one alone takes longer, more leave few rows to each band.
-constexpr int64_t kTogether = 2;
 /// Results below stay in the caches of two cores as they are.
 constexpr int64_t kLeastFloats = int64_t{256} * 1024;
 /// Units of work for each thread at least, since threads are not equally fast.
 constexpr int64_t kUnitsOfThread = 8;
 
-/// How often some planes are expanded together.
-int64_t groups_of(const Depthwise::Shape &shape) {
-    return (shape.channels / kSlice + kTogether - 1) / kTogether;
+/// How often some slices are expanded together.
+int64_t groups_of(const Depthwise::Shape &shape, int64_t together) {
+    return (shape.channels / kSlice + together - 1) / together;
 }
 
 /// Some rows of the result and the expanded rows that they are made of.
@@ -43,13 +41,13 @@ struct Band {
     }
 };
 
-std::vector<Band> cut_into_bands(const Depthwise::Shape &shape, int64_t threads) {
+std::vector<Band> cut_into_bands(const Depthwise::Shape &shape, int64_t together, int64_t threads) {
     const int64_t out_height = out_size(shape.height, shape.kernel[0], shape.stride[0],
                                         shape.dilation[0], shape.padding[0], shape.padding[2]);
-    const int64_t rows = kHalfCacheFloats / (shape.width * kSlice * kTogether); // that are expanded
+    const int64_t rows = kHalfCacheFloats / (shape.width * kSlice * together); // that are expanded
     const int64_t most =
         std::max((rows - shape.kernel[0] + shape.stride[0]) / shape.stride[0], int64_t{1});
-    const int64_t groups = shape.batch * groups_of(shape);
+    const int64_t groups = shape.batch * groups_of(shape, together);
     const int64_t least = threads == 1 ? 1 : (kUnitsOfThread * threads + groups - 1) / groups;
     const int64_t count = std::min(std::max((out_height + most - 1) / most, least), out_height);
     std::vector<Band> bands;
@@ -89,6 +87,8 @@ private:
     Depthwise::Shape shape_;
     Expansion expansion_;
     bool adds_up_;
+    /// Slices that are expanded at a time, each to a plane; more would leave few rows to a band.
+    int64_t together_ = panels_of_two_vectors();
     std::vector<Band> bands_;
     std::vector<Depthwise> kernels_; ///< [bands][slices]
     int64_t expanded_floats_ = 0;    ///< of the tallest band, all planes together
@@ -99,7 +99,7 @@ ExpandedDepthwise::ExpandedDepthwise(const Depthwise::Shape &shape, const Depthw
                                      Expansion expansion, bool adds_up, int64_t threads)
     : shape_(shape), expansion_(std::move(expansion)), adds_up_(adds_up) {
     const int64_t taps = shape.kernel[0] * shape.kernel[1];
-    bands_ = cut_into_bands(shape, threads);
+    bands_ = cut_into_bands(shape, together_, threads);
     for (const Band &band : bands_) {
         Depthwise::Shape part = shape;
         part.batch = 1;
@@ -107,7 +107,7 @@ ExpandedDepthwise::ExpandedDepthwise(const Depthwise::Shape &shape, const Depthw
         part.channels = kSlice;
         part.padding = band.padding;
         expanded_floats_ =
-            std::max(expanded_floats_, kTogether * part.height * part.width * kSlice);
+            std::max(expanded_floats_, together_ * part.height * part.width * kSlice);
         for (int64_t c = 0; c < shape.channels; c += kSlice) {
             const SharedFloats values(weight.values, weight.values.get() + c * taps);
             kernels_.emplace_back(part, DepthwiseWeight{kSlice, weight.kernel, values});
@@ -118,12 +118,12 @@ ExpandedDepthwise::ExpandedDepthwise(const Depthwise::Shape &shape, const Depthw
 }
 
 void ExpandedDepthwise::run_unit(const Call &call, int64_t unit, float *own) const {
-    const int64_t groups = groups_of(shape_);
+    const int64_t groups = groups_of(shape_, together_);
     const auto bands = int64_t(bands_.size());
     const int64_t band_number = unit / groups % bands;
     const int64_t n = unit / groups / bands;
-    const int64_t begin = unit % groups * kTogether;
-    const int64_t end = std::min(begin + kTogether, shape_.channels / kSlice);
+    const int64_t begin = unit % groups * together_;
+    const int64_t end = std::min(begin + together_, shape_.channels / kSlice);
     const Band &band = bands_[size_t(band_number)];
     const int64_t pixels = (band.end - band.begin) * shape_.width;
 
@@ -166,7 +166,7 @@ void ExpandedDepthwise::run_slice(const Call &call, int64_t n, int64_t band_numb
 void ExpandedDepthwise::run(const Image<const float> &x, const Image<float> &y,
                             const Epilogue &epilogue, float *scratch, float *sums) const {
     const Call call{x, y, epilogue, scratch, scratch + partial_floats()};
-    parallel(shape_.batch * int64_t(bands_.size()) * groups_of(shape_),
+    parallel(shape_.batch * int64_t(bands_.size()) * groups_of(shape_, together_),
              [&](int64_t begin, int64_t end) {
                  float *own = call.scratch + team_member() * own_floats_;
                  const TeamScope alone(1); // in the kernels

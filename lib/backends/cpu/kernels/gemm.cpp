@@ -26,6 +26,10 @@ void multiply_all(const Product &p) {
     parallel(tasks.count(), [&](int64_t begin, int64_t end) { tasks.run(begin, end); });
 }
 
+int64_t two_vectors() {
+    return panels_of(2 * kLanes);
+}
+
 // to[i] = from[i] · scale[i]
 void scale_row(const float *from, const float *scale, float *to, int64_t count) {
     const FloatTag d;
@@ -54,11 +58,16 @@ HWY_AFTER_NAMESPACE();
 namespace tvw::cpu {
 
 HWY_EXPORT(multiply_all);
+HWY_EXPORT(two_vectors);
 HWY_EXPORT(scale_row);
 HWY_EXPORT(scale_panel);
 
 void multiply(const Product &product) {
     HWY_DYNAMIC_DISPATCH(multiply_all)(product);
+}
+
+int64_t panels_of_two_vectors() {
+    return HWY_DYNAMIC_DISPATCH(two_vectors)();
 }
 
 void pack_panels(const float *b, int64_t out, int64_t out_stride, int64_t in, int64_t in_stride,

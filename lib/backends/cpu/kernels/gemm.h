@@ -44,6 +44,9 @@ struct Product {
 
 void multiply(const Product &product);
 
+/// Panels that fill two of the CPU's vectors. Products of fewer columns take longer for each.
+int64_t panels_of_two_vectors();
+
 /// Packs b, of which b[k · in_stride + o · out_stride] is in row k < in and column o < out, as
 /// [panels][in][kPanel]; leaves alone what lies beyond `out`.
 void pack_panels(const float *b, int64_t out, int64_t out_stride, int64_t in, int64_t in_stride,
