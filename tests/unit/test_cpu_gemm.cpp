@@ -34,6 +34,14 @@ struct Case {
     std::optional<Kind> activation;
 };
 
+std::vector<float> numbers(int64_t count, std::mt19937 &random) {
+    std::uniform_real_distribution<float> uniform(-1, 1);
+    std::vector<float> numbers(static_cast<size_t>(count));
+    for (float &number : numbers)
+        number = uniform(random);
+    return numbers;
+}
+
 class Example {
 public:
     Example(const Case &shape, std::mt19937 &random) : c_(shape) {
@@ -92,14 +100,6 @@ public:
     }
 
 private:
-    static std::vector<float> numbers(int64_t count, std::mt19937 &random) {
-        std::uniform_real_distribution<float> uniform(-1, 1);
-        std::vector<float> numbers(static_cast<size_t>(count));
-        for (float &number : numbers)
-            number = uniform(random);
-        return numbers;
-    }
-
     void check_one(int64_t m, int64_t o, double y) const {
         double sum = c_.bias ? double(bias_[size_t(o)]) : 0;
         double size = 1;
@@ -147,6 +147,38 @@ Case random_case(int64_t most_rows, std::mt19937 &random) {
 
 Case plain(int64_t rows, int64_t out, int64_t in) {
     return {rows, out, in, in, out, out, true, false, false, false, Kind::kRelu};
+}
+
+// The same results, side by side and with each panel's apart from the next one's.
+void check_apart(int64_t rows, int64_t out, int64_t in, std::optional<Kind> activation,
+                 std::mt19937 &random) {
+    using tvw::cpu::kPanel;
+    const std::vector<float> x = numbers(rows * in, random);
+    const std::vector<float> bias = numbers(out, random);
+    const auto packed = tvw::cpu::aligned_floats(size_t(out * in));
+    std::ranges::copy(numbers(out * in, random), packed.get());
+
+    std::vector<float> y(size_t(rows * out));
+    const Epilogue epilogue{.bias = bias.data(), .activation = activation};
+    tvw::cpu::Product product{x.data(), in, rows, y.data(), out, packed.get(), out, in, epilogue};
+    tvw::cpu::multiply(product);
+
+    constexpr int64_t kGap = 5;
+    const int64_t panel = rows * kPanel + kGap;
+    std::vector<float> apart(size_t(out / kPanel * panel), kCanary);
+    product.y = apart.data();
+    product.y_stride = kPanel;
+    product.y_panel = panel;
+    tvw::cpu::multiply(product);
+
+    for (int64_t i = 0; i < out / kPanel * panel; ++i) {
+        const int64_t row = i % panel / kPanel;
+        const auto from = size_t(row * out + i / panel * kPanel + i % panel % kPanel);
+        const float expected = row < rows ? y[from] : kCanary;
+        ck_assert_msg(std::fabs(apart[size_t(i)] - expected) <= 1e-4f * (1 + std::fabs(expected)),
+                      "%ld x %ld x %ld: [%ld] is %g, expected %g", long(rows), long(in), long(out),
+                      long(i), double(apart[size_t(i)]), double(expected));
+    }
 }
 
 } // namespace
@@ -203,40 +235,6 @@ START_TEST(a_scale_goes_into_the_smaller_factor) {
     });
 }
 END_TEST
-
-// The same results, side by side and with each panel's apart from the next one's.
-static void check_apart(int64_t rows, int64_t out, int64_t in, std::optional<Kind> activation,
-                        std::mt19937 &random) {
-    using tvw::cpu::kPanel;
-    std::uniform_real_distribution<float> uniform(-1, 1);
-    const auto packed = tvw::cpu::aligned_floats(size_t(out * in));
-    std::generate_n(packed.get(), out * in, [&] { return uniform(random); });
-    std::vector<float> x(size_t(rows * in)), bias(static_cast<size_t>(out));
-    std::ranges::generate(x, [&] { return uniform(random); });
-    std::ranges::generate(bias, [&] { return uniform(random); });
-
-    std::vector<float> y(size_t(rows * out));
-    const Epilogue epilogue{.bias = bias.data(), .activation = activation};
-    tvw::cpu::Product product{x.data(), in, rows, y.data(), out, packed.get(), out, in, epilogue};
-    tvw::cpu::multiply(product);
-
-    constexpr int64_t kGap = 5;
-    const int64_t panel = rows * kPanel + kGap;
-    std::vector<float> apart(size_t(out / kPanel * panel), kCanary);
-    product.y = apart.data();
-    product.y_stride = kPanel;
-    product.y_panel = panel;
-    tvw::cpu::multiply(product);
-
-    for (int64_t i = 0; i < out / kPanel * panel; ++i) {
-        const int64_t row = i % panel / kPanel;
-        const auto from = size_t(row * out + i / panel * kPanel + i % panel % kPanel);
-        const float expected = row < rows ? y[from] : kCanary;
-        ck_assert_msg(std::fabs(apart[size_t(i)] - expected) <= 1e-4f * (1 + std::fabs(expected)),
-                      "%ld x %ld x %ld: [%ld] is %g, expected %g", long(rows), long(in), long(out),
-                      long(i), double(apart[size_t(i)]), double(expected));
-    }
-}
 
 START_TEST(panels_of_results_may_lie_apart) {
     on_all_targets([](std::mt19937 &random) {

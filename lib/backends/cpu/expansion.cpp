@@ -16,11 +16,6 @@ constexpr int64_t kLeastFloats = int64_t{256} * 1024;
 /// Units of work for each thread at least, since threads are not equally fast.
 constexpr int64_t kUnitsOfThread = 8;
 
-/// How often some slices are expanded together.
-int64_t groups_of(const Depthwise::Shape &shape, int64_t together) {
-    return (shape.channels / kSlice + together - 1) / together;
-}
-
 /// Some rows of the result and the expanded rows that they are made of.
 struct Band {
     int64_t out_begin;
@@ -41,14 +36,16 @@ struct Band {
     }
 };
 
-std::vector<Band> cut_into_bands(const Depthwise::Shape &shape, int64_t together, int64_t threads) {
+/// Bands of which `together` slices are expanded at a time, `groups` times for all channels.
+std::vector<Band> cut_into_bands(const Depthwise::Shape &shape, int64_t together, int64_t groups,
+                                 int64_t threads) {
     const int64_t out_height = out_size(shape.height, shape.kernel[0], shape.stride[0],
                                         shape.dilation[0], shape.padding[0], shape.padding[2]);
     const int64_t rows = kHalfCacheFloats / (shape.width * kSlice * together); // that are expanded
     const int64_t most =
         std::max((rows - shape.kernel[0] + shape.stride[0]) / shape.stride[0], int64_t{1});
-    const int64_t groups = shape.batch * groups_of(shape, together);
-    const int64_t least = threads == 1 ? 1 : (kUnitsOfThread * threads + groups - 1) / groups;
+    const int64_t units = shape.batch * groups; // of a band
+    const int64_t least = threads == 1 ? 1 : (kUnitsOfThread * threads + units - 1) / units;
     const int64_t count = std::min(std::max((out_height + most - 1) / most, least), out_height);
     std::vector<Band> bands;
     for (int64_t i = 0; i < count; ++i)
@@ -89,6 +86,7 @@ private:
     bool adds_up_;
     /// Slices that are expanded at a time, each to a plane; more would leave few rows to a band.
     int64_t together_ = panels_of_two_vectors();
+    int64_t groups_; ///< of slices that are expanded together
     std::vector<Band> bands_;
     std::vector<Depthwise> kernels_; ///< [bands][slices]
     int64_t expanded_floats_ = 0;    ///< of the tallest band, all planes together
@@ -97,9 +95,12 @@ private:
 
 ExpandedDepthwise::ExpandedDepthwise(const Depthwise::Shape &shape, const DepthwiseWeight &weight,
                                      Expansion expansion, bool adds_up, int64_t threads)
-    : shape_(shape), expansion_(std::move(expansion)), adds_up_(adds_up) {
+    : shape_(shape),
+      expansion_(std::move(expansion)),
+      adds_up_(adds_up),
+      groups_((shape.channels / kSlice + together_ - 1) / together_) {
     const int64_t taps = shape.kernel[0] * shape.kernel[1];
-    bands_ = cut_into_bands(shape, together_, threads);
+    bands_ = cut_into_bands(shape, together_, groups_, threads);
     for (const Band &band : bands_) {
         Depthwise::Shape part = shape;
         part.batch = 1;
@@ -118,11 +119,10 @@ ExpandedDepthwise::ExpandedDepthwise(const Depthwise::Shape &shape, const Depthw
 }
 
 void ExpandedDepthwise::run_unit(const Call &call, int64_t unit, float *own) const {
-    const int64_t groups = groups_of(shape_, together_);
     const auto bands = int64_t(bands_.size());
-    const int64_t band_number = unit / groups % bands;
-    const int64_t n = unit / groups / bands;
-    const int64_t begin = unit % groups * together_;
+    const int64_t band_number = unit / groups_ % bands;
+    const int64_t n = unit / groups_ / bands;
+    const int64_t begin = unit % groups_ * together_;
     const int64_t end = std::min(begin + together_, shape_.channels / kSlice);
     const Band &band = bands_[size_t(band_number)];
     const int64_t pixels = (band.end - band.begin) * shape_.width;
@@ -166,13 +166,12 @@ void ExpandedDepthwise::run_slice(const Call &call, int64_t n, int64_t band_numb
 void ExpandedDepthwise::run(const Image<const float> &x, const Image<float> &y,
                             const Epilogue &epilogue, float *scratch, float *sums) const {
     const Call call{x, y, epilogue, scratch, scratch + partial_floats()};
-    parallel(shape_.batch * int64_t(bands_.size()) * groups_of(shape_, together_),
-             [&](int64_t begin, int64_t end) {
-                 float *own = call.scratch + team_member() * own_floats_;
-                 const TeamScope alone(1); // in the kernels
-                 for (int64_t unit = begin; unit < end; ++unit)
-                     run_unit(call, unit, own);
-             });
+    parallel(shape_.batch * int64_t(bands_.size()) * groups_, [&](int64_t begin, int64_t end) {
+        float *own = call.scratch + team_member() * own_floats_;
+        const TeamScope alone(1); // in the kernels
+        for (int64_t unit = begin; unit < end; ++unit)
+            run_unit(call, unit, own);
+    });
     if (adds_up_)
         add_partials(shape_.batch, int64_t(bands_.size()), shape_.channels, call.partials, sums);
 }

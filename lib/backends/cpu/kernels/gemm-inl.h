@@ -136,7 +136,7 @@ private:
             blocks.columns = p_.columns;
             blocks.activation = kNoActivation;
             weights.fetch(blocks, number);
-            run_blocks(blocks, row, blocks_.rows(number), part);
+            run_blocks(blocks, row, blocks_.size(number), part);
         }
     }
 
@@ -190,7 +190,7 @@ private:
     const Product &p_;
     int64_t first_row_;
     Strip strip_;
-    RowBlocks blocks_;
+    EqualParts blocks_;
     int activation_;
     int64_t last_;     ///< columns of the strip's last vector
     bool whole_;       ///< the microkernel stores no more than those
@@ -206,7 +206,7 @@ class Tasks {
 public:
     explicit Tasks(const Product &p)
         : p_(p), strips_(strips_of(p.out)), chunks_((p.rows + most_rows(p) - 1) / most_rows(p)) {
-        const int64_t blocks = RowBlocks((p.rows + chunks_ - 1) / chunks_, kMaxRows).count();
+        const int64_t blocks = EqualParts((p.rows + chunks_ - 1) / chunks_, kMaxRows).count();
         const int64_t least = std::max<int64_t>(kLeastProducts / (kMaxRows * kStrip * p.in), 1);
         slabs_ = (blocks + least - 1) / least;
         by_rows_ = p.in * p.out <= kHalfCacheFloats && p.rows * (p.in + p.out) > 2 * p.in * p.out;
@@ -217,7 +217,7 @@ public:
             const int panels = panels_side_by_side(int(p_.rows));
             return (panels_of(p_.out) + panels - 1) / panels;
         }
-        return by_rows_ ? RowBlocks(p_.rows, kMaxRows).count() : chunks_ * strips_ * slabs_;
+        return by_rows_ ? EqualParts(p_.rows, kMaxRows).count() : chunks_ * strips_ * slabs_;
     }
 
     void run(int64_t begin, int64_t end) const {
@@ -240,7 +240,7 @@ private:
     Strip strip(int64_t number) const { return strip_at(p_.packed, p_.out, p_.in, number); }
 
     void multiply_rows(int64_t begin, int64_t end) const {
-        const RowBlocks all(p_.rows, kMaxRows);
+        const EqualParts all(p_.rows, kMaxRows);
         const int64_t most = most_rows(p_) / kMaxRows;
         for (int64_t next = 0; begin < end; begin = next) {
             next = std::min(begin + most, end);

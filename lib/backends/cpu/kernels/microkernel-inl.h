@@ -226,17 +226,17 @@ inline constexpr int64_t kLeastDepthToFetch = 64;
 
 template<int kRows, int kVectors>
 HWY_INLINE void fetch_results(const Blocks &block) {
-    constexpr int64_t kLine = 16; // floats
+    constexpr int64_t kPanels = panels_of(kVectors * kLanes); // a cache line of each row
     const float *c = block.c;
     for (int row = 0; row < kRows; ++row, next_row(c, block.c_stride, row))
-        for (int64_t i = 0; i < panels_of(kVectors * kLanes); ++i)
+        for (int64_t i = 0; i < kPanels; ++i)
             __builtin_prefetch(c + i * block.c_panel, 1);
     if (block.residual == nullptr)
         return;
     const float *residual = block.residual;
     for (int row = 0; row < kRows; ++row, next_row(residual, block.residual_stride, row))
-        for (int64_t i = 0; i < kVectors * kLanes; i += kLine)
-            __builtin_prefetch(residual + i);
+        for (int64_t i = 0; i < kPanels; ++i)
+            __builtin_prefetch(residual + i * kPanel);
 }
 
 /// Where the microkernel reads: it moves along k. Row i is at base[i / 3] + index[i % 3]: few
@@ -385,7 +385,7 @@ HWY_INLINE Kernel kernel_for(int64_t rows, int vectors) {
 struct Strip {
     const float *b;
     int64_t column; ///< its first
-    int vectors;    ///< kMostVectors, or fewer where the last columns fill no more
+    int vectors;    ///< kMostVectors at most
 
     int64_t width() const { return vectors * kLanes; }
     int64_t panels() const { return panels_of(width()); }
@@ -395,36 +395,33 @@ inline int64_t strips_of(int64_t columns) {
     return (columns + kStrip - 1) / kStrip;
 }
 
-/// Blocks of equal height rather than full ones and a low one, in which latency would show. Nothing
-/// is divided for each of them: that takes as long as many products.
-class RowBlocks {
+/// Rows cut into blocks, or panels into strips, whose sizes differ by one at most, rather than full
+/// ones and a rest, in which latency would show and which would read the other side for little.
+/// Nothing is divided for each of them: that takes as long as many products.
+class EqualParts {
 public:
-    RowBlocks(int64_t rows, int most)
-        : count_((rows + most - 1) / most),
-          least_(count_ == 0 ? 0 : rows / count_),
-          higher_(rows - least_ * count_) {}
+    EqualParts(int64_t whole, int64_t most)
+        : count_((whole + most - 1) / most),
+          least_(count_ == 0 ? 0 : whole / count_),
+          larger_(whole - least_ * count_) {}
 
     int64_t count() const { return count_; }
-    int64_t begin(int64_t block) const { return block * least_ + std::min(block, higher_); }
-    int64_t rows(int64_t block) const { return least_ + (block < higher_ ? 1 : 0); }
-    /// The first block behind this one that is not as high.
-    int64_t end_of_equal(int64_t block) const { return block < higher_ ? higher_ : count_; }
+    int64_t begin(int64_t part) const { return part * least_ + std::min(part, larger_); }
+    int64_t size(int64_t part) const { return least_ + (part < larger_ ? 1 : 0); }
+    /// The first part behind this one that is not as large.
+    int64_t end_of_equal(int64_t part) const { return part < larger_ ? larger_ : count_; }
 
 private:
     int64_t count_;
-    int64_t least_;  ///< rows of each
-    int64_t higher_; ///< that have one more
+    int64_t least_;  ///< in each
+    int64_t larger_; ///< parts that have one more
 };
 
-/// Strips of about equal width, or the last would be narrow and read all of A for little.
 inline Strip strip_at(const float *packed, int64_t columns, int64_t depth, int64_t number) {
-    int64_t column = number * kStrip;
-    int64_t end = column + kStrip;
-    if constexpr (kStrip > kPanel) {
-        const RowBlocks panels(panels_of(columns), kStrip / kPanel);
-        column = panels.begin(number) * kPanel;
-        end = column + panels.rows(number) * kPanel;
-    }
+    constexpr int64_t kUnit = std::min(kPanel, kStrip);
+    const EqualParts units((columns + kUnit - 1) / kUnit, kStrip / kUnit);
+    const int64_t column = units.begin(number) * kUnit;
+    const int64_t end = units.begin(number + 1) * kUnit;
     return {packed + column / kPanel * depth * kPanel + column % kPanel, column,
             int((std::min(columns, end) - column + kLanes - 1) / kLanes)};
 }

@@ -235,7 +235,7 @@ void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int
                                      columns, depth, unit % strips);
         const float *v = call.v + point * call.v_point + group * depth;
         float *m = call.m + point * call.m_point + group * columns + strip.column;
-        const RowBlocks blocks(tiles, block_rows(strip.vectors));
+        const EqualParts blocks(tiles, block_rows(strip.vectors));
         const NextWeights next(strip.b + strip.panels() * depth * kPanel, depth, blocks.count());
         for (int64_t i = 0, after = 0; i < blocks.count(); i = after) {
             after = blocks.end_of_equal(i);
@@ -251,7 +251,7 @@ void multiply_points(const WinogradCall &call, int64_t tiles, int64_t begin, int
             equal.c_stride = call.m_row;
             equal.activation = kNoActivation;
             next.fetch(equal, i);
-            kernel_for(blocks.rows(i), strip.vectors)(equal);
+            kernel_for(blocks.size(i), strip.vectors)(equal);
         }
     }
 }
